@@ -46,7 +46,7 @@ struct co_http {
     struct co_arena *arena;  /* lives as long as the exchange */
     enum co_verb verb;
     const char *path;        /* decoded, with its leading "/v1" */
-    struct co_bytes tail;    /* what "*" matched, decoded; NUL follows */
+    struct co_bytes tail;    /* what a final star matched, decoded; NUL follows */
     const char *params[4];   /* what ":name" segments matched, in order */
     struct co_bytes body;    /* complete */
     const char *peer;        /* "127.0.0.1:4711" */
@@ -54,7 +54,7 @@ struct co_http {
 
 struct co_route {
     unsigned verbs;      /* HEAD is answered through GET, OPTIONS by the http module; others: 405 with Allow */
-    const char *pattern; /* "/v1/kv/*", "/v1/health/service/:service" (the last :name takes the rest, slashes too) */
+    const char *pattern; /* "/v1/health/service/:service"; the last :name takes the rest, slashes too; so does a final star */
     void (*handle)(void *self, struct co_http *);
     const char *doc;     /* one sentence */
     size_t body_max;     /* bytes accepted; 0: 512 KiB */
