@@ -97,6 +97,8 @@ CO_EXPORT char *co_strdup(const char *text);
 
 /* 64-bit hash of bytes for hash tables that outsiders fill: keyed per process with random data. */
 CO_EXPORT uint64_t co_hash(const void *data, size_t size);
+/* CRC-32C (Castagnoli) of the bytes, continuing from `crc` (0 to begin). */
+CO_EXPORT uint32_t co_crc32c(uint32_t crc, const void *data, size_t size);
 /* Fills with random bytes from the kernel. */
 CO_EXPORT void co_random_bytes(void *out, size_t size);
 /* A random (version 4) UUID in lower-case text, 36 characters and NUL. */
