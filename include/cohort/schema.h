@@ -60,6 +60,8 @@ struct co_field {
     const char *fallback; /* default in config notation ("10s", "true", "[]"), or NULL for zero */
     const char *doc;      /* one sentence for the settings table, or NULL */
     const struct co_schema *schema; /* RECORD, POINTER, RECORDS, TABLE */
+    const char *key;      /* set by the macros: ,"Name": ready for the JSON encoder */
+    uint16_t key_size;
 };
 
 struct co_schema {
@@ -69,6 +71,7 @@ struct co_schema {
     size_t count;
 };
 
+#define CO_FIELD_KEY(NAME) .key = ",\"" NAME "\":", .key_size = sizeof(",\"" NAME "\":") - 1
 #define CO_KIND_OF(type, member)                                                                    \
     _Generic(((type *)0)->member, bool : CO_KIND_BOOL, int32_t : CO_KIND_I32, int64_t : CO_KIND_I64, \
              uint64_t : CO_KIND_U64, double : CO_KIND_F64, const char * : CO_KIND_STRING,           \
@@ -79,17 +82,17 @@ struct co_schema {
 /* CO_FIELD(3, struct kv_entry, flags, "Flags", 0) with optional trailing designators:
  * CO_FIELD(0, struct s, map_size, "MapSize", 0, .fallback = "1GiB", .doc = "...") */
 #define CO_FIELD(ID, TYPE, MEMBER, NAME, FLAGS, ...) \
-    {.id = (ID), .kind = CO_KIND_OF(TYPE, MEMBER), .flags = (FLAGS), .offset = offsetof(TYPE, MEMBER), .name = (NAME), __VA_ARGS__}
+    {.id = (ID), .kind = CO_KIND_OF(TYPE, MEMBER), .flags = (FLAGS), .offset = offsetof(TYPE, MEMBER), .name = (NAME), CO_FIELD_KEY(NAME), __VA_ARGS__}
 #define CO_RECORD(ID, TYPE, MEMBER, NAME, FLAGS, SCHEMA, ...) \
-    {.id = (ID), .kind = CO_KIND_RECORD, .flags = (FLAGS), .offset = offsetof(TYPE, MEMBER), .name = (NAME), .schema = (SCHEMA), __VA_ARGS__}
+    {.id = (ID), .kind = CO_KIND_RECORD, .flags = (FLAGS), .offset = offsetof(TYPE, MEMBER), .name = (NAME), CO_FIELD_KEY(NAME), .schema = (SCHEMA), __VA_ARGS__}
 #define CO_POINTER(ID, TYPE, MEMBER, NAME, FLAGS, SCHEMA, ...) \
-    {.id = (ID), .kind = CO_KIND_POINTER, .flags = (FLAGS), .offset = offsetof(TYPE, MEMBER), .name = (NAME), .schema = (SCHEMA), __VA_ARGS__}
+    {.id = (ID), .kind = CO_KIND_POINTER, .flags = (FLAGS), .offset = offsetof(TYPE, MEMBER), .name = (NAME), CO_FIELD_KEY(NAME), .schema = (SCHEMA), __VA_ARGS__}
 #define CO_RECORDS(ID, TYPE, MEMBER, NAME, FLAGS, SCHEMA, ...)                                             \
     {.id = (ID), .kind = _Generic(((TYPE *)0)->MEMBER, struct co_records : CO_KIND_RECORDS), .flags = (FLAGS), \
-     .offset = offsetof(TYPE, MEMBER), .name = (NAME), .schema = (SCHEMA), __VA_ARGS__}
+     .offset = offsetof(TYPE, MEMBER), .name = (NAME), CO_FIELD_KEY(NAME), .schema = (SCHEMA), __VA_ARGS__}
 #define CO_TABLE_OF(ID, TYPE, MEMBER, NAME, FLAGS, SCHEMA, ...)                                             \
     {.id = (ID), .kind = _Generic(((TYPE *)0)->MEMBER, struct co_table_of : CO_KIND_TABLE), .flags = (FLAGS), \
-     .offset = offsetof(TYPE, MEMBER), .name = (NAME), .schema = (SCHEMA), __VA_ARGS__}
+     .offset = offsetof(TYPE, MEMBER), .name = (NAME), CO_FIELD_KEY(NAME), .schema = (SCHEMA), __VA_ARGS__}
 #define CO_SCHEMA(SYMBOL, TYPE, NAME, ...)                            \
     static const struct co_field SYMBOL##_fields[] = {__VA_ARGS__};   \
     const struct co_schema SYMBOL = {(NAME), sizeof(TYPE), SYMBOL##_fields, CO_COUNT(SYMBOL##_fields)}
@@ -98,6 +101,8 @@ struct co_schema {
 CO_EXPORT void co_schema_defaults(const struct co_schema *, void *out, struct co_arena *);
 /* Asserts what the compiler cannot: unique ids and names, sane offsets, defaults that parse. Called at start-up. */
 CO_EXPORT void co_schema_check(const struct co_schema *);
+/* The key of a field in configuration files: `config`, or the name in snake_case ("HTTPMaxConns" -> "http_max_conns"). */
+CO_EXPORT void co_config_key(const struct co_field *, char *out, size_t size);
 
 /* What to do with keys that no field has. */
 enum co_unknown { CO_UNKNOWN_IGNORE, CO_UNKNOWN_REPORT };
@@ -107,10 +112,11 @@ typedef void co_problem(void *arg, struct co_place place, const char *text);
 /* Binds an object to a struct: fields present in the tree are set, the others are left as they are (call
  * co_schema_defaults first). Keys match by co_key_equal. All problems are reported, not just the first;
  * returns CO_INVALID when there was one. Scalars overwrite; with CO_ONE_OR_MANY repeated keys append. `path` names
- * the object in messages ("modules.storage.lmdb" or ""). */
+ * the object in messages ("modules.storage.lmdb" or ""). Values from a configuration file (place.file set) convert
+ * between strings, numbers and bools; in request bodies types must match. TREE fields point into `object`. */
 CO_EXPORT co_status co_bind(const struct co_schema *, void *out, const struct co_node *object, enum co_unknown, const char *path,
                             struct co_arena *, co_problem *, void *problem_arg);
-/* JSON text to struct through co_bind. The error text is fit for an HTTP 400. */
+/* JSON text to struct through co_bind, starting from the defaults; unknown keys are ignored. The error text is fit for an HTTP 400. */
 CO_EXPORT co_status co_decode_json(const struct co_schema *, void *out, struct co_bytes json, struct co_arena *, struct co_error *);
 /* Struct to JSON as Go writes it: field order, no blanks. `pretty` indents by four blanks as ?pretty does. */
 CO_EXPORT void co_encode_json(const struct co_schema *, const void *in, struct co_buffer *out);

@@ -23,7 +23,7 @@ struct co_node {
     bool from_block;  /* HCL: OBJECT written as a block (`name "label" { }`), not as `name = { }` */
     double number;
     int64_t integer;
-    struct co_bytes text;             /* STRING: NUL follows; UTF-8 */
+    struct co_bytes text;             /* STRING: NUL follows; UTF-8. NUMBER: the digits of an integer beyond int64, or empty */
     struct co_entry *entries;         /* OBJECT: in source order, linked by next */
     struct co_item *items;            /* LIST: likewise */
     size_t count;                     /* entries or items */
