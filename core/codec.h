@@ -6,7 +6,9 @@
 
 #define CODEC_FIELDS_MAX 256 /* fields of one struct */
 
-static inline void *codec_value(const struct co_field *field, void *object) { return (char *)object + field->offset; }
+static inline void *codec_value(const struct co_field *field, void *object) {
+    return (char *)object + field->offset;
+}
 static inline const void *codec_value_const(const struct co_field *field, const void *object) {
     return (const char *)object + field->offset;
 }

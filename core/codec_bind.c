@@ -30,11 +30,14 @@ struct bind {
 static void path_write(const struct path *path, struct co_buffer *out) {
     if (!path) return;
     path_write(path->up, out);
-    if (!path->key) co_buffer_printf(out, "[%zu]", path->index);
-    else co_buffer_printf(out, "%s%s", out->size ? "." : "", path->key);
+    if (!path->key)
+        co_buffer_printf(out, "[%zu]", path->index);
+    else
+        co_buffer_printf(out, "%s%s", out->size ? "." : "", path->key);
 }
 
-static CO_PRINTF(4, 5) void report(struct bind *bind, const struct path *path, struct co_place place, const char *format, ...) {
+static CO_PRINTF(4, 5) void report(struct bind *bind, const struct path *path, struct co_place place,
+                                   const char *format, ...) {
     bind->status = CO_INVALID;
     if (!bind->problem) return;
     struct co_buffer text = {0};
@@ -52,8 +55,10 @@ static CO_PRINTF(4, 5) void report(struct bind *bind, const struct path *path, s
 }
 
 static void preferred_key(const struct co_field *field, bool is_config, char *out, size_t size) {
-    if (is_config) co_config_key(field, out, size);
-    else snprintf(out, size, "%s", field->name);
+    if (is_config)
+        co_config_key(field, out, size);
+    else
+        snprintf(out, size, "%s", field->name);
 }
 
 /* The nearest key, if it is near enough to have been meant. */
@@ -70,7 +75,8 @@ static bool suggest(const struct co_schema *schema, const char *key, bool is_con
     return best < 99;
 }
 
-static void report_unknown(struct bind *bind, const struct path *path, const struct co_schema *schema, const struct co_entry *entry) {
+static void report_unknown(struct bind *bind, const struct path *path, const struct co_schema *schema,
+                           const struct co_entry *entry) {
     bind->status = CO_INVALID;
     if (!bind->problem) return;
     struct co_buffer where = {0}, text = {0};
@@ -88,32 +94,51 @@ static void report_unknown(struct bind *bind, const struct path *path, const str
 
 static const char *wanted(const struct co_field *field) {
     switch ((enum co_kind)field->kind) {
-    case CO_KIND_BOOL: return "true or false";
+    case CO_KIND_BOOL:
+        return "true or false";
     case CO_KIND_I32:
-    case CO_KIND_I64: return "a whole number";
-    case CO_KIND_U64: return "a whole number, 0 or greater";
-    case CO_KIND_F64: return "a number";
-    case CO_KIND_STRING: return "a string";
-    case CO_KIND_BYTES: return "a base64 string";
-    case CO_KIND_DURATION: return "a duration such as \"10s\"";
-    case CO_KIND_SIZE: return "a size such as \"64MiB\"";
-    case CO_KIND_STRINGS: return "a list of strings";
-    case CO_KIND_MAP: return "an object of strings";
-    case CO_KIND_TREE: return "a value";
+    case CO_KIND_I64:
+        return "a whole number";
+    case CO_KIND_U64:
+        return "a whole number, 0 or greater";
+    case CO_KIND_F64:
+        return "a number";
+    case CO_KIND_STRING:
+        return "a string";
+    case CO_KIND_BYTES:
+        return "a base64 string";
+    case CO_KIND_DURATION:
+        return "a duration such as \"10s\"";
+    case CO_KIND_SIZE:
+        return "a size such as \"64MiB\"";
+    case CO_KIND_STRINGS:
+        return "a list of strings";
+    case CO_KIND_MAP:
+        return "an object of strings";
+    case CO_KIND_TREE:
+        return "a value";
     case CO_KIND_RECORD:
-    case CO_KIND_POINTER: return "an object";
+    case CO_KIND_POINTER:
+        return "an object";
     case CO_KIND_TREES:
-    case CO_KIND_RECORDS: return "a list of objects";
-    case CO_KIND_TABLE: return "an object of objects";
+    case CO_KIND_RECORDS:
+        return "a list of objects";
+    case CO_KIND_TABLE:
+        return "an object of objects";
     }
     return "something else";
 }
 
-static void report_type(struct bind *bind, const struct path *path, const struct co_field *field, const struct co_node *node) {
+static void report_type(struct bind *bind, const struct path *path, const struct co_field *field,
+                        const struct co_node *node) {
     struct co_buffer text = {0};
     switch (node->kind) {
-    case CO_NODE_LIST: co_buffer_add_text(&text, "a list"); break;
-    case CO_NODE_OBJECT: co_buffer_add_text(&text, "an object"); break;
+    case CO_NODE_LIST:
+        co_buffer_add_text(&text, "a list");
+        break;
+    case CO_NODE_OBJECT:
+        co_buffer_add_text(&text, "an object");
+        break;
     case CO_NODE_STRING: {
         size_t size = node->text.size;
         const char *data = node->text.data;
@@ -121,7 +146,8 @@ static void report_type(struct bind *bind, const struct path *path, const struct
         co_buffer_printf(&text, "\"%.*s%s\"", (int)size, data, size < node->text.size ? "..." : "");
         break;
     }
-    default: co_tree_write_json(&text, node);
+    default:
+        co_tree_write_json(&text, node);
     }
     report(bind, path, node->place, "must be %s, not %s", wanted(field), co_buffer_text(&text));
     co_buffer_fini(&text);
@@ -131,7 +157,9 @@ static void report_type(struct bind *bind, const struct path *path, const struct
 
 enum outcome { GOOD, WRONG_TYPE, OUT_OF_RANGE };
 
-static bool is_weak(const struct co_node *node) { return node->place.file != NULL; }
+static bool is_weak(const struct co_node *node) {
+    return node->place.file != NULL;
+}
 
 static enum outcome text_to_i64(const char *text, int64_t *out) {
     char *end;
@@ -183,7 +211,8 @@ static enum outcome node_to_bool(const struct co_node *node, bool *out) {
     if (!is_weak(node)) return WRONG_TYPE;
     if (node->kind == CO_NODE_NUMBER) return *out = node->number != 0, GOOD;
     if (node->kind != CO_NODE_STRING) return WRONG_TYPE;
-    static const char *const yes[] = {"true", "1", "t", "T", "TRUE", "True"}, *const no[] = {"false", "0", "f", "F", "FALSE", "False"};
+    static const char *const yes[] = {"true", "1", "t", "T", "TRUE", "True"}, *const no[] = {"false", "0",     "f",
+                                                                                             "F",     "FALSE", "False"};
     for (size_t i = 0; i < CO_COUNT(yes); i++) {
         if (strcmp(node->text.data, yes[i]) == 0) return *out = true, GOOD;
         if (strcmp(node->text.data, no[i]) == 0) return *out = false, GOOD;
@@ -245,25 +274,47 @@ static enum outcome node_to_i32(const struct co_node *node, int32_t *out) {
 
 static const char *range_of(const struct co_field *field) {
     switch (field->kind) {
-    case CO_KIND_I32: return "between -2147483648 and 2147483647";
+    case CO_KIND_I32:
+        return "between -2147483648 and 2147483647";
     case CO_KIND_U64:
-    case CO_KIND_SIZE: return "between 0 and 18446744073709551615";
-    default: return "between -9223372036854775808 and 9223372036854775807";
+    case CO_KIND_SIZE:
+        return "between 0 and 18446744073709551615";
+    default:
+        return "between -9223372036854775808 and 9223372036854775807";
     }
 }
 
-static void bind_scalar(struct bind *bind, const struct path *path, const struct co_field *field, void *value, const struct co_node *node) {
+static void bind_scalar(struct bind *bind, const struct path *path, const struct co_field *field, void *value,
+                        const struct co_node *node) {
     enum outcome outcome = WRONG_TYPE;
     switch (field->kind) {
-    case CO_KIND_BOOL: outcome = node_to_bool(node, value); break;
-    case CO_KIND_I32: outcome = node_to_i32(node, value); break;
-    case CO_KIND_I64: outcome = node_to_i64(node, value); break;
-    case CO_KIND_U64: outcome = node_to_u64(node, value); break;
-    case CO_KIND_F64: outcome = node_to_f64(node, value); break;
-    case CO_KIND_STRING: outcome = node_to_text(bind, node, value); break;
-    case CO_KIND_BYTES: outcome = node_to_bytes(bind, node, value); break;
-    case CO_KIND_DURATION: outcome = node_to_duration(node, &((struct co_duration *)value)->ns); break;
-    case CO_KIND_SIZE: outcome = node_to_size(node, &((struct co_size *)value)->bytes); break;
+    case CO_KIND_BOOL:
+        outcome = node_to_bool(node, value);
+        break;
+    case CO_KIND_I32:
+        outcome = node_to_i32(node, value);
+        break;
+    case CO_KIND_I64:
+        outcome = node_to_i64(node, value);
+        break;
+    case CO_KIND_U64:
+        outcome = node_to_u64(node, value);
+        break;
+    case CO_KIND_F64:
+        outcome = node_to_f64(node, value);
+        break;
+    case CO_KIND_STRING:
+        outcome = node_to_text(bind, node, value);
+        break;
+    case CO_KIND_BYTES:
+        outcome = node_to_bytes(bind, node, value);
+        break;
+    case CO_KIND_DURATION:
+        outcome = node_to_duration(node, &((struct co_duration *)value)->ns);
+        break;
+    case CO_KIND_SIZE:
+        outcome = node_to_size(node, &((struct co_size *)value)->bytes);
+        break;
     }
     if (outcome == WRONG_TYPE) report_type(bind, path, field, node);
     if (outcome == OUT_OF_RANGE) report(bind, path, node->place, "must be %s", range_of(field));
@@ -271,7 +322,8 @@ static void bind_scalar(struct bind *bind, const struct path *path, const struct
 
 /* --- lists and maps --- */
 
-static void bind_object(struct bind *, const struct path *, const struct co_schema *, void *out, const struct co_node *, bool merges);
+static void bind_object(struct bind *, const struct path *, const struct co_schema *, void *out, const struct co_node *,
+                        bool merges);
 
 /* Room for `more` elements behind the kept ones; never NULL, so that [] differs from null. */
 static void *extended(struct bind *bind, const void *items, size_t kept, size_t more, size_t size) {
@@ -280,8 +332,8 @@ static void *extended(struct bind *bind, const void *items, size_t kept, size_t 
     return array;
 }
 
-static void bind_strings(struct bind *bind, const struct path *path, const struct co_field *field, struct co_strings *out,
-                         const struct co_node *node, bool appends) {
+static void bind_strings(struct bind *bind, const struct path *path, const struct co_field *field,
+                         struct co_strings *out, const struct co_node *node, bool appends) {
     struct co_item single = {(struct co_node *)node, NULL};
     bool is_list = node->kind == CO_NODE_LIST;
     if (!is_list && (!(field->flags & CO_ONE_OR_MANY) || node->kind == CO_NODE_OBJECT)) {
@@ -295,7 +347,8 @@ static void bind_strings(struct bind *bind, const struct path *path, const struc
         struct path here = {path, NULL, index};
         struct co_field element = {.kind = CO_KIND_STRING};
         items[count] = "";
-        if (item->value->kind != CO_NODE_NULL) bind_scalar(bind, is_list ? &here : path, &element, &items[count], item->value);
+        if (item->value->kind != CO_NODE_NULL)
+            bind_scalar(bind, is_list ? &here : path, &element, &items[count], item->value);
         count++;
     }
     out->items = items;
@@ -333,15 +386,18 @@ static void bind_map(struct bind *bind, const struct path *path, const struct co
     free(items);
 }
 
-static void bind_element(struct bind *bind, const struct path *path, const struct co_field *field, void *out, const struct co_node *node) {
+static void bind_element(struct bind *bind, const struct path *path, const struct co_field *field, void *out,
+                         const struct co_node *node) {
     static const struct co_field object = {.kind = CO_KIND_RECORD};
     co_schema_defaults(field->schema, out, bind->arena);
-    if (node->kind == CO_NODE_OBJECT) bind_object(bind, path, field->schema, out, node, false);
-    else report_type(bind, path, &object, node);
+    if (node->kind == CO_NODE_OBJECT)
+        bind_object(bind, path, field->schema, out, node, false);
+    else
+        report_type(bind, path, &object, node);
 }
 
-static void bind_list(struct bind *bind, const struct path *path, const struct co_field *field, void *value, const struct co_node *node,
-                      bool appends) {
+static void bind_list(struct bind *bind, const struct path *path, const struct co_field *field, void *value,
+                      const struct co_node *node, bool appends) {
     struct co_item single = {(struct co_node *)node, NULL};
     bool is_list = node->kind == CO_NODE_LIST, is_trees = field->kind == CO_KIND_TREES;
     if (!is_list && (!(field->flags & CO_ONE_OR_MANY) || node->kind != CO_NODE_OBJECT)) {
@@ -365,12 +421,14 @@ static void bind_list(struct bind *bind, const struct path *path, const struct c
         if (item->value->kind != CO_NODE_OBJECT) report_type(bind, at, &object, item->value);
         memcpy(element, &item->value, sizeof item->value);
     }
-    if (is_trees) *trees = (struct co_trees){(const struct co_node **)(void *)items, kept + more};
-    else *records = (struct co_records){items, kept + more};
+    if (is_trees)
+        *trees = (struct co_trees){(const struct co_node **)(void *)items, kept + more};
+    else
+        *records = (struct co_records){items, kept + more};
 }
 
-static void bind_table(struct bind *bind, const struct path *path, const struct co_field *field, struct co_table_of *out,
-                       const struct co_node *node, bool appends) {
+static void bind_table(struct bind *bind, const struct path *path, const struct co_field *field,
+                       struct co_table_of *out, const struct co_node *node, bool appends) {
     node = unwrapped(node);
     if (node->kind != CO_NODE_OBJECT) {
         report_type(bind, path, field, node);
@@ -383,8 +441,10 @@ static void bind_table(struct bind *bind, const struct path *path, const struct 
         struct path here = {path, entry->key, 0};
         items[i].key = bind->copies ? co_arena_strdup(bind->arena, entry->key) : entry->key;
         items[i].value = co_arena_zalloc(bind->arena, field->schema->size);
-        if (entry->value->kind == CO_NODE_NULL) co_schema_defaults(field->schema, items[i].value, bind->arena);
-        else bind_element(bind, &here, field, items[i].value, unwrapped(entry->value));
+        if (entry->value->kind == CO_NODE_NULL)
+            co_schema_defaults(field->schema, items[i].value, bind->arena);
+        else
+            bind_element(bind, &here, field, items[i].value, unwrapped(entry->value));
     }
     out->count = codec_sort_unique(items, i);
     out->items = extended(bind, NULL, 0, out->count, sizeof *out->items);
@@ -394,8 +454,8 @@ static void bind_table(struct bind *bind, const struct path *path, const struct 
 
 /* --- objects --- */
 
-static void bind_record(struct bind *bind, const struct path *path, const struct co_field *field, void *value, const struct co_node *node,
-                        bool merges) {
+static void bind_record(struct bind *bind, const struct path *path, const struct co_field *field, void *value,
+                        const struct co_node *node, bool merges) {
     node = unwrapped(node);
     if (node->kind != CO_NODE_OBJECT) {
         report_type(bind, path, field, node);
@@ -413,19 +473,32 @@ static void bind_record(struct bind *bind, const struct path *path, const struct
 }
 
 /* `seen`: the key stood before in this object; `merges`: this object is a later block of the same name. */
-static void bind_value(struct bind *bind, const struct path *path, const struct co_field *field, void *value, const struct co_node *node,
-                       bool seen, bool merges) {
+static void bind_value(struct bind *bind, const struct path *path, const struct co_field *field, void *value,
+                       const struct co_node *node, bool seen, bool merges) {
     bool appends = merges || (seen && field->flags & CO_ONE_OR_MANY);
     switch (field->kind) {
-    case CO_KIND_STRINGS: bind_strings(bind, path, field, value, node, appends); break;
-    case CO_KIND_MAP: bind_map(bind, path, field, value, node, merges || seen); break;
-    case CO_KIND_TREE: *(const struct co_node **)value = node; break;
+    case CO_KIND_STRINGS:
+        bind_strings(bind, path, field, value, node, appends);
+        break;
+    case CO_KIND_MAP:
+        bind_map(bind, path, field, value, node, merges || seen);
+        break;
+    case CO_KIND_TREE:
+        *(const struct co_node **)value = node;
+        break;
     case CO_KIND_TREES:
-    case CO_KIND_RECORDS: bind_list(bind, path, field, value, node, appends); break;
-    case CO_KIND_TABLE: bind_table(bind, path, field, value, node, merges || seen); break;
+    case CO_KIND_RECORDS:
+        bind_list(bind, path, field, value, node, appends);
+        break;
+    case CO_KIND_TABLE:
+        bind_table(bind, path, field, value, node, merges || seen);
+        break;
     case CO_KIND_RECORD:
-    case CO_KIND_POINTER: bind_record(bind, path, field, value, node, merges || seen); break;
-    default: bind_scalar(bind, path, field, value, node);
+    case CO_KIND_POINTER:
+        bind_record(bind, path, field, value, node, merges || seen);
+        break;
+    default:
+        bind_scalar(bind, path, field, value, node);
     }
 }
 
@@ -445,9 +518,12 @@ static bool is_missing(const struct co_field *field, const void *value, bool see
     case CO_KIND_U64:
     case CO_KIND_F64:
     case CO_KIND_DURATION:
-    case CO_KIND_SIZE: return !seen && codec_is_empty(field, value);
-    case CO_KIND_RECORD: return !seen;
-    default: return codec_is_empty(field, value);
+    case CO_KIND_SIZE:
+        return !seen && codec_is_empty(field, value);
+    case CO_KIND_RECORD:
+        return !seen;
+    default:
+        return codec_is_empty(field, value);
     }
 }
 
@@ -464,8 +540,8 @@ static void check_required(struct bind *bind, const struct path *path, const str
     }
 }
 
-static void bind_object(struct bind *bind, const struct path *path, const struct co_schema *schema, void *out, const struct co_node *node,
-                        bool merges) {
+static void bind_object(struct bind *bind, const struct path *path, const struct co_schema *schema, void *out,
+                        const struct co_node *node, bool merges) {
     uint64_t seen[CODEC_FIELDS_MAX / 64] = {0};
     co_assert(schema->count <= CODEC_FIELDS_MAX);
     for (const struct co_entry *entry = node->entries; entry; entry = entry->next) {
@@ -484,18 +560,21 @@ static void bind_object(struct bind *bind, const struct path *path, const struct
     check_required(bind, path, schema, out, node, seen);
 }
 
-co_status co_bind(const struct co_schema *schema, void *out, const struct co_node *object, enum co_unknown unknown, const char *path,
-                  struct co_arena *arena, co_problem *problem, void *problem_arg) {
+co_status co_bind(const struct co_schema *schema, void *out, const struct co_node *object, enum co_unknown unknown,
+                  const char *path, struct co_arena *arena, co_problem *problem, void *problem_arg) {
     struct bind bind = {unknown, true, arena, path ? path : "", problem, problem_arg, CO_OK};
     static const struct co_node empty = {.kind = CO_NODE_OBJECT};
     static const struct co_field root = {.kind = CO_KIND_RECORD};
     object = object ? unwrapped(object) : &empty;
-    if (object->kind == CO_NODE_OBJECT) bind_object(&bind, NULL, schema, out, object, false);
-    else report_type(&bind, NULL, &root, object);
+    if (object->kind == CO_NODE_OBJECT)
+        bind_object(&bind, NULL, schema, out, object, false);
+    else
+        report_type(&bind, NULL, &root, object);
     return bind.status;
 }
 
-co_status codec_bind_value(const struct co_field *field, void *value, const struct co_node *node, struct co_arena *arena) {
+co_status codec_bind_value(const struct co_field *field, void *value, const struct co_node *node,
+                           struct co_arena *arena) {
     struct bind bind = {.arena = arena, .root = ""};
     bind_value(&bind, NULL, field, value, node, false, false);
     return bind.status;
@@ -511,7 +590,8 @@ static void collect(void *arg, struct co_place place, const char *text) {
     snprintf(error->text + used, sizeof error->text - used, "%s%s", used ? "; " : "", text);
 }
 
-co_status co_decode_json(const struct co_schema *schema, void *out, struct co_bytes json, struct co_arena *arena, struct co_error *error) {
+co_status co_decode_json(const struct co_schema *schema, void *out, struct co_bytes json, struct co_arena *arena,
+                         struct co_error *error) {
     struct co_node *node;
     co_schema_defaults(schema, out, arena);
     co_status status = co_tree_parse_body(arena, json, &node, error);
@@ -520,7 +600,9 @@ co_status co_decode_json(const struct co_schema *schema, void *out, struct co_by
     if (error) error->status = CO_OK;
     struct bind bind = {CO_UNKNOWN_IGNORE, false, arena, "", collect, error, CO_OK};
     static const struct co_field root = {.kind = CO_KIND_RECORD};
-    if (node->kind == CO_NODE_OBJECT) bind_object(&bind, NULL, schema, out, node, false);
-    else report_type(&bind, NULL, &root, node);
+    if (node->kind == CO_NODE_OBJECT)
+        bind_object(&bind, NULL, schema, out, node, false);
+    else
+        report_type(&bind, NULL, &root, node);
     return bind.status;
 }

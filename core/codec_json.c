@@ -13,8 +13,9 @@ static const char hex[] = "0123456789abcdef";
 
 /* 1: plain; 2: starts a multi-byte sequence; 0: must be escaped. */
 static const uint8_t plain[256] = {
-    [0x20] = 1, [0x21] = 1, ['"'] = 0, [0x23 ... 0x25] = 1, ['&'] = 0, [0x27 ... 0x3b] = 1, ['<'] = 0, ['='] = 1,
-    ['>'] = 0, [0x3f ... 0x5b] = 1, ['\\'] = 0, [0x5d ... 0x7f] = 1, [0x80 ... 0xff] = 2,
+    [0x20] = 1,          [0x21] = 1,          ['"'] = 0,           [0x23 ... 0x25] = 1, ['&'] = 0,
+    [0x27 ... 0x3b] = 1, ['<'] = 0,           ['='] = 1,           ['>'] = 0,           [0x3f ... 0x5b] = 1,
+    ['\\'] = 0,          [0x5d ... 0x7f] = 1, [0x80 ... 0xff] = 2,
 };
 
 static void escape_add(struct co_buffer *out, unsigned char c) {
@@ -22,11 +23,20 @@ static void escape_add(struct co_buffer *out, unsigned char c) {
     size_t size = 2;
     switch (c) {
     case '"':
-    case '\\': text[1] = (char)c; break;
-    case '\n': text[1] = 'n'; break;
-    case '\r': text[1] = 'r'; break;
-    case '\t': text[1] = 't'; break;
-    default: size = 6;
+    case '\\':
+        text[1] = (char)c;
+        break;
+    case '\n':
+        text[1] = 'n';
+        break;
+    case '\r':
+        text[1] = 'r';
+        break;
+    case '\t':
+        text[1] = 't';
+        break;
+    default:
+        size = 6;
     }
     co_buffer_add(out, text, size);
 }
@@ -163,12 +173,16 @@ static co_status read_list(struct reader *reader, json_t *json, unsigned depth, 
 }
 
 static co_status read_value(struct reader *reader, json_t *json, unsigned depth, struct co_node **out) {
-    if (depth > CO_TREE_DEPTH_MAX) return co_fail(reader->error, CO_INVALID, "nested more than %d levels deep", CO_TREE_DEPTH_MAX);
-    if (reader->nodes++ >= TREE_NODES_MAX) return co_fail(reader->error, CO_TOO_LARGE, "more than %d values", TREE_NODES_MAX);
+    if (depth > CO_TREE_DEPTH_MAX)
+        return co_fail(reader->error, CO_INVALID, "nested more than %d levels deep", CO_TREE_DEPTH_MAX);
+    if (reader->nodes++ >= TREE_NODES_MAX)
+        return co_fail(reader->error, CO_TOO_LARGE, "more than %d values", TREE_NODES_MAX);
     struct co_node *node = *out = co_arena_new(reader->arena, struct co_node);
     switch (json_typeof(json)) {
-    case JSON_OBJECT: return read_object(reader, json, depth, node);
-    case JSON_ARRAY: return read_list(reader, json, depth, node);
+    case JSON_OBJECT:
+        return read_object(reader, json, depth, node);
+    case JSON_ARRAY:
+        return read_list(reader, json, depth, node);
     case JSON_STRING:
         node->kind = CO_NODE_STRING;
         node->text.size = json_string_length(json);
@@ -189,14 +203,17 @@ static co_status read_value(struct reader *reader, json_t *json, unsigned depth,
         node->kind = CO_NODE_BOOL;
         node->boolean = json_is_true(json);
         break;
-    case JSON_NULL: break;
+    case JSON_NULL:
+        break;
     }
     return CO_OK;
 }
 
-co_status co_tree_parse_body(struct co_arena *arena, struct co_bytes text, struct co_node **out, struct co_error *error) {
+co_status co_tree_parse_body(struct co_arena *arena, struct co_bytes text, struct co_node **out,
+                             struct co_error *error) {
     *out = NULL;
-    if (text.size > CO_TREE_TEXT_MAX) return co_fail(error, CO_TOO_LARGE, "JSON of more than %u bytes", CO_TREE_TEXT_MAX);
+    if (text.size > CO_TREE_TEXT_MAX)
+        return co_fail(error, CO_TOO_LARGE, "JSON of more than %u bytes", CO_TREE_TEXT_MAX);
     json_error_t problem;
     json_t *json = json_loadb(text.size ? text.data : "", text.size, JSON_DECODE_ANY, &problem);
     if (!json && json_error_code(&problem) == json_error_numeric_overflow)

@@ -47,7 +47,9 @@ void codec_add_f64(struct co_buffer *out, double value) {
 static inline void add_text(struct co_buffer *out, const char *text) {
     co_buffer_add_json_string(out, text ? text : "", text ? strlen(text) : 0);
 }
-static inline void add_null(struct co_buffer *out) { co_buffer_add(out, "null", 4); }
+static inline void add_null(struct co_buffer *out) {
+    co_buffer_add(out, "null", 4);
+}
 
 static void add_strings(struct co_buffer *out, const struct co_strings *list) {
     if (!list->items) {
@@ -131,26 +133,60 @@ static void add_duration(struct co_buffer *out, int64_t ns) {
 
 static void add_value(struct co_buffer *out, const struct co_field *field, const void *value) {
     switch ((enum co_kind)field->kind) {
-    case CO_KIND_BOOL: *(const bool *)value ? co_buffer_add(out, "true", 4) : co_buffer_add(out, "false", 5); break;
-    case CO_KIND_I32: codec_add_i64(out, *(const int32_t *)value); break;
-    case CO_KIND_I64: codec_add_i64(out, *(const int64_t *)value); break;
-    case CO_KIND_U64: codec_add_u64(out, *(const uint64_t *)value); break;
-    case CO_KIND_F64: codec_add_f64(out, *(const double *)value); break;
-    case CO_KIND_STRING: add_text(out, *(const char *const *)value); break;
-    case CO_KIND_BYTES: add_bytes(out, value); break;
-    case CO_KIND_DURATION: add_duration(out, ((const struct co_duration *)value)->ns); break;
-    case CO_KIND_SIZE: codec_add_u64(out, ((const struct co_size *)value)->bytes); break;
-    case CO_KIND_STRINGS: add_strings(out, value); break;
-    case CO_KIND_MAP: add_map(out, value); break;
-    case CO_KIND_TREE: co_tree_write_json(out, *(const struct co_node *const *)value); break;
-    case CO_KIND_TREES: add_trees(out, value); break;
-    case CO_KIND_RECORD: co_encode_json(field->schema, value, out); break;
-    case CO_KIND_POINTER:
-        if (*(void *const *)value) co_encode_json(field->schema, *(void *const *)value, out);
-        else add_null(out);
+    case CO_KIND_BOOL:
+        *(const bool *)value ? co_buffer_add(out, "true", 4) : co_buffer_add(out, "false", 5);
         break;
-    case CO_KIND_RECORDS: co_encode_json_list(field->schema, *(const struct co_records *)value, out); break;
-    case CO_KIND_TABLE: add_table(out, field->schema, value); break;
+    case CO_KIND_I32:
+        codec_add_i64(out, *(const int32_t *)value);
+        break;
+    case CO_KIND_I64:
+        codec_add_i64(out, *(const int64_t *)value);
+        break;
+    case CO_KIND_U64:
+        codec_add_u64(out, *(const uint64_t *)value);
+        break;
+    case CO_KIND_F64:
+        codec_add_f64(out, *(const double *)value);
+        break;
+    case CO_KIND_STRING:
+        add_text(out, *(const char *const *)value);
+        break;
+    case CO_KIND_BYTES:
+        add_bytes(out, value);
+        break;
+    case CO_KIND_DURATION:
+        add_duration(out, ((const struct co_duration *)value)->ns);
+        break;
+    case CO_KIND_SIZE:
+        codec_add_u64(out, ((const struct co_size *)value)->bytes);
+        break;
+    case CO_KIND_STRINGS:
+        add_strings(out, value);
+        break;
+    case CO_KIND_MAP:
+        add_map(out, value);
+        break;
+    case CO_KIND_TREE:
+        co_tree_write_json(out, *(const struct co_node *const *)value);
+        break;
+    case CO_KIND_TREES:
+        add_trees(out, value);
+        break;
+    case CO_KIND_RECORD:
+        co_encode_json(field->schema, value, out);
+        break;
+    case CO_KIND_POINTER:
+        if (*(void *const *)value)
+            co_encode_json(field->schema, *(void *const *)value, out);
+        else
+            add_null(out);
+        break;
+    case CO_KIND_RECORDS:
+        co_encode_json_list(field->schema, *(const struct co_records *)value, out);
+        break;
+    case CO_KIND_TABLE:
+        add_table(out, field->schema, value);
+        break;
     }
 }
 
@@ -159,7 +195,7 @@ static void add_key(struct co_buffer *out, const struct co_field *field, size_t 
         co_buffer_add(out, field->key + skip, field->key_size - skip);
         return;
     }
-    co_buffer_add(out, ",\"" + skip, 2 - skip); /* a field written without the macros */
+    co_buffer_add(out, &",\""[skip], 2 - skip); /* a field written without the macros */
     co_buffer_add_text(out, field->name);
     co_buffer_add(out, "\":", 2);
 }
@@ -202,8 +238,10 @@ static void new_line(struct co_buffer *out, size_t depth) {
 
 static size_t string_size(const char *text, size_t size) {
     for (size_t i = 1; i < size; i++) {
-        if (text[i] == '\\') i++;
-        else if (text[i] == '"') return i + 1;
+        if (text[i] == '\\')
+            i++;
+        else if (text[i] == '"')
+            return i + 1;
     }
     return size;
 }
@@ -233,14 +271,17 @@ void co_json_indent(struct co_bytes json, struct co_buffer *out) {
             co_buffer_add_byte(out, ',');
             new_line(out, depth);
             break;
-        case ':': co_buffer_add(out, ": ", 2); break;
+        case ':':
+            co_buffer_add(out, ": ", 2);
+            break;
         case '"': {
             size_t size = string_size(text + i, json.size - i);
             co_buffer_add(out, text + i, size);
             i += size - 1;
             break;
         }
-        default: co_buffer_add_byte(out, (uint8_t)c);
+        default:
+            co_buffer_add_byte(out, (uint8_t)c);
         }
         is_open = false;
     }

@@ -9,7 +9,8 @@
 
 enum wire { WIRE_VARINT, WIRE_FIXED8, WIRE_BYTES };
 
-#define LIST_BYTES_MAX (256u << 20) /* memory of one decoded list: an empty element is one byte here, a whole struct there */
+#define LIST_BYTES_MAX                                                                                                 \
+    (256u << 20) /* memory of one decoded list: an empty element is one byte here, a whole struct there */
 
 /* --- encoding --- */
 
@@ -20,7 +21,9 @@ static void add_varint(struct co_buffer *out, uint64_t value) {
     out->size += (size_t)(at - begin);
 }
 
-static uint64_t zigzag(int64_t value) { return (uint64_t)value << 1 ^ (value < 0 ? UINT64_MAX : 0); }
+static uint64_t zigzag(int64_t value) {
+    return (uint64_t)value << 1 ^ (value < 0 ? UINT64_MAX : 0);
+}
 
 static void add_sized(struct co_buffer *out, const void *data, size_t size) {
     add_varint(out, size);
@@ -90,13 +93,20 @@ static bool is_absent(const struct co_field *field, const void *value) {
         memcpy(&bits, value, 8);
         return bits == 0; /* -0.0 is written */
     }
-    case CO_KIND_BYTES: return !((const struct co_bytes *)value)->data;
-    case CO_KIND_STRINGS: return !((const struct co_strings *)value)->items;
-    case CO_KIND_MAP: return !((const struct co_map *)value)->items;
-    case CO_KIND_TREES: return !((const struct co_trees *)value)->items;
-    case CO_KIND_RECORDS: return !((const struct co_records *)value)->items;
-    case CO_KIND_TABLE: return !((const struct co_table_of *)value)->items;
-    default: return codec_is_empty(field, value);
+    case CO_KIND_BYTES:
+        return !((const struct co_bytes *)value)->data;
+    case CO_KIND_STRINGS:
+        return !((const struct co_strings *)value)->items;
+    case CO_KIND_MAP:
+        return !((const struct co_map *)value)->items;
+    case CO_KIND_TREES:
+        return !((const struct co_trees *)value)->items;
+    case CO_KIND_RECORDS:
+        return !((const struct co_records *)value)->items;
+    case CO_KIND_TABLE:
+        return !((const struct co_table_of *)value)->items;
+    default:
+        return codec_is_empty(field, value);
     }
 }
 
@@ -123,7 +133,9 @@ static void add_elements(struct co_buffer *out, const struct co_field *field, co
         for (size_t i = 0; i < list->count; i++) add_text(out, list->items[i]);
         break;
     }
-    case CO_KIND_MAP: add_map(out, value); break;
+    case CO_KIND_MAP:
+        add_map(out, value);
+        break;
     case CO_KIND_TREES: {
         const struct co_trees *trees = value;
         for (size_t i = 0; i < trees->count; i++) add_tree(out, trees->items[i]);
@@ -135,33 +147,60 @@ static void add_elements(struct co_buffer *out, const struct co_field *field, co
             add_struct(out, field->schema, (const char *)list->items + i * field->schema->size);
         break;
     }
-    case CO_KIND_TABLE: add_table(out, field->schema, value); break;
+    case CO_KIND_TABLE:
+        add_table(out, field->schema, value);
+        break;
     }
 }
 
 static void add_field(struct co_buffer *out, const struct co_field *field, const void *value) {
     switch ((enum co_kind)field->kind) {
-    case CO_KIND_BOOL: add_whole(out, field, 1); return;
-    case CO_KIND_I32: add_whole(out, field, zigzag(*(const int32_t *)value)); return;
-    case CO_KIND_I64: add_whole(out, field, zigzag(*(const int64_t *)value)); return;
-    case CO_KIND_DURATION: add_whole(out, field, zigzag(((const struct co_duration *)value)->ns)); return;
-    case CO_KIND_U64: add_whole(out, field, *(const uint64_t *)value); return;
-    case CO_KIND_SIZE: add_whole(out, field, ((const struct co_size *)value)->bytes); return;
-    case CO_KIND_F64: add_fixed8(out, field, value); return;
-    default: break;
+    case CO_KIND_BOOL:
+        add_whole(out, field, 1);
+        return;
+    case CO_KIND_I32:
+        add_whole(out, field, zigzag(*(const int32_t *)value));
+        return;
+    case CO_KIND_I64:
+        add_whole(out, field, zigzag(*(const int64_t *)value));
+        return;
+    case CO_KIND_DURATION:
+        add_whole(out, field, zigzag(((const struct co_duration *)value)->ns));
+        return;
+    case CO_KIND_U64:
+        add_whole(out, field, *(const uint64_t *)value);
+        return;
+    case CO_KIND_SIZE:
+        add_whole(out, field, ((const struct co_size *)value)->bytes);
+        return;
+    case CO_KIND_F64:
+        add_fixed8(out, field, value);
+        return;
+    default:
+        break;
     }
     size_t before = out->size;
     add_key(out, field, WIRE_BYTES);
     switch ((enum co_kind)field->kind) {
-    case CO_KIND_STRING: add_text(out, *(const char *const *)value); break;
-    case CO_KIND_BYTES: add_sized(out, ((const struct co_bytes *)value)->data, ((const struct co_bytes *)value)->size); break;
-    case CO_KIND_TREE: add_tree(out, *(const struct co_node *const *)value); break;
-    case CO_KIND_POINTER: add_struct(out, field->schema, *(void *const *)value); break;
+    case CO_KIND_STRING:
+        add_text(out, *(const char *const *)value);
+        break;
+    case CO_KIND_BYTES:
+        add_sized(out, ((const struct co_bytes *)value)->data, ((const struct co_bytes *)value)->size);
+        break;
+    case CO_KIND_TREE:
+        add_tree(out, *(const struct co_node *const *)value);
+        break;
+    case CO_KIND_POINTER:
+        add_struct(out, field->schema, *(void *const *)value);
+        break;
     case CO_KIND_RECORD: {
         size_t begin = size_open(out);
         co_encode_record(field->schema, value, out);
-        if (out->size == begin) out->size = before; /* all zero */
-        else size_close(out, begin);
+        if (out->size == begin)
+            out->size = before; /* all zero */
+        else
+            size_close(out, begin);
         break;
     }
     default: {
@@ -191,8 +230,10 @@ struct input {
     const unsigned char *at, *end;
 };
 
-static co_status damaged(struct decoder *decoder, const struct co_schema *schema, const struct co_field *field, const char *what) {
-    return co_fail(decoder->error, CO_CORRUPT, "record %s%s%s: %s", schema->name, field ? "." : "", field ? field->name : "", what);
+static co_status damaged(struct decoder *decoder, const struct co_schema *schema, const struct co_field *field,
+                         const char *what) {
+    return co_fail(decoder->error, CO_CORRUPT, "record %s%s%s: %s", schema->name, field ? "." : "",
+                   field ? field->name : "", what);
 }
 
 /* Refuses what add_varint would not write: more than 10 bytes, bits beyond 64, zeros at the end. */
@@ -217,7 +258,9 @@ static bool take_sized(struct input *in, struct input *out) {
     return true;
 }
 
-static size_t input_size(struct input in) { return (size_t)(in.end - in.at); }
+static size_t input_size(struct input in) {
+    return (size_t)(in.end - in.at);
+}
 
 static bool as_text(struct input in, const char **out) {
     size_t size = input_size(in);
@@ -280,8 +323,8 @@ static bool decode_trees(struct decoder *decoder, struct input in, struct co_tre
     return true;
 }
 
-static co_status decode_list(struct decoder *decoder, const struct co_schema *schema, struct input in, struct co_records *out,
-                             unsigned depth) {
+static co_status decode_list(struct decoder *decoder, const struct co_schema *schema, struct input in,
+                             struct co_records *out, unsigned depth) {
     if (!count_elements(in, 1, schema->size, &out->count)) return damaged(decoder, schema, NULL, "malformed list");
     out->items = new_array(decoder, out->count, schema->size);
     for (size_t i = 0; i < out->count; i++) {
@@ -293,8 +336,8 @@ static co_status decode_list(struct decoder *decoder, const struct co_schema *sc
     return CO_OK;
 }
 
-static co_status decode_table(struct decoder *decoder, const struct co_schema *schema, struct input in, struct co_table_of *out,
-                              unsigned depth) {
+static co_status decode_table(struct decoder *decoder, const struct co_schema *schema, struct input in,
+                              struct co_table_of *out, unsigned depth) {
     if (!count_elements(in, 2, schema->size + sizeof *out->items, &out->count))
         return damaged(decoder, schema, NULL, "malformed map");
     out->items = new_array(decoder, out->count, sizeof *out->items);
@@ -311,12 +354,19 @@ static co_status decode_table(struct decoder *decoder, const struct co_schema *s
 
 static bool decode_bytes(struct decoder *decoder, const struct co_field *field, void *value, struct input in) {
     switch (field->kind) {
-    case CO_KIND_STRING: return as_text(in, value);
-    case CO_KIND_BYTES: *(struct co_bytes *)value = co_bytes(in.at, input_size(in)); return true;
-    case CO_KIND_STRINGS: return decode_strings(decoder, in, value);
-    case CO_KIND_MAP: return decode_map(decoder, in, value);
-    case CO_KIND_TREE: return as_tree(decoder, in, value);
-    case CO_KIND_TREES: return decode_trees(decoder, in, value);
+    case CO_KIND_STRING:
+        return as_text(in, value);
+    case CO_KIND_BYTES:
+        *(struct co_bytes *)value = co_bytes(in.at, input_size(in));
+        return true;
+    case CO_KIND_STRINGS:
+        return decode_strings(decoder, in, value);
+    case CO_KIND_MAP:
+        return decode_map(decoder, in, value);
+    case CO_KIND_TREE:
+        return as_tree(decoder, in, value);
+    case CO_KIND_TREES:
+        return decode_trees(decoder, in, value);
     }
     return false;
 }
@@ -324,12 +374,24 @@ static bool decode_bytes(struct decoder *decoder, const struct co_field *field, 
 static bool decode_whole(const struct co_field *field, void *value, uint64_t raw) {
     int64_t number = (int64_t)(raw >> 1 ^ (raw & 1 ? UINT64_MAX : 0));
     switch (field->kind) {
-    case CO_KIND_BOOL: *(bool *)value = raw != 0; return raw <= 1;
-    case CO_KIND_I32: *(int32_t *)value = (int32_t)number; return number >= INT32_MIN && number <= INT32_MAX;
-    case CO_KIND_I64: *(int64_t *)value = number; return true;
-    case CO_KIND_DURATION: ((struct co_duration *)value)->ns = number; return true;
-    case CO_KIND_U64: *(uint64_t *)value = raw; return true;
-    case CO_KIND_SIZE: ((struct co_size *)value)->bytes = raw; return true;
+    case CO_KIND_BOOL:
+        *(bool *)value = raw != 0;
+        return raw <= 1;
+    case CO_KIND_I32:
+        *(int32_t *)value = (int32_t)number;
+        return number >= INT32_MIN && number <= INT32_MAX;
+    case CO_KIND_I64:
+        *(int64_t *)value = number;
+        return true;
+    case CO_KIND_DURATION:
+        ((struct co_duration *)value)->ns = number;
+        return true;
+    case CO_KIND_U64:
+        *(uint64_t *)value = raw;
+        return true;
+    case CO_KIND_SIZE:
+        ((struct co_size *)value)->bytes = raw;
+        return true;
     }
     return false;
 }
@@ -349,30 +411,37 @@ static enum wire wire_of(const struct co_field *field) {
     case CO_KIND_I64:
     case CO_KIND_U64:
     case CO_KIND_DURATION:
-    case CO_KIND_SIZE: return WIRE_VARINT;
-    case CO_KIND_F64: return WIRE_FIXED8;
-    default: return WIRE_BYTES;
+    case CO_KIND_SIZE:
+        return WIRE_VARINT;
+    case CO_KIND_F64:
+        return WIRE_FIXED8;
+    default:
+        return WIRE_BYTES;
     }
 }
 
-static co_status decode_field(struct decoder *decoder, const struct co_schema *schema, const struct co_field *field, void *value,
-                              struct input *in, unsigned depth) {
+static co_status decode_field(struct decoder *decoder, const struct co_schema *schema, const struct co_field *field,
+                              void *value, struct input *in, unsigned depth) {
     enum wire wire = wire_of(field);
     if (wire == WIRE_VARINT) {
         uint64_t raw;
         bool is_good = take_varint(in, &raw) && decode_whole(field, value, raw);
         return is_good ? CO_OK : damaged(decoder, schema, field, "malformed number");
     }
-    if (wire == WIRE_FIXED8) return take_fixed8(in, value) ? CO_OK : damaged(decoder, schema, field, "truncated number");
+    if (wire == WIRE_FIXED8)
+        return take_fixed8(in, value) ? CO_OK : damaged(decoder, schema, field, "truncated number");
     struct input piece;
     if (!take_sized(in, &piece)) return damaged(decoder, schema, field, "truncated");
     switch (field->kind) {
-    case CO_KIND_RECORD: return decode_struct(decoder, field->schema, value, piece, depth + 1);
+    case CO_KIND_RECORD:
+        return decode_struct(decoder, field->schema, value, piece, depth + 1);
     case CO_KIND_POINTER:
         *(void **)value = co_arena_zalloc(decoder->arena, field->schema->size);
         return decode_struct(decoder, field->schema, *(void **)value, piece, depth + 1);
-    case CO_KIND_RECORDS: return decode_list(decoder, field->schema, piece, value, depth + 1);
-    case CO_KIND_TABLE: return decode_table(decoder, field->schema, piece, value, depth + 1);
+    case CO_KIND_RECORDS:
+        return decode_list(decoder, field->schema, piece, value, depth + 1);
+    case CO_KIND_TABLE:
+        return decode_table(decoder, field->schema, piece, value, depth + 1);
     }
     return decode_bytes(decoder, field, value, piece) ? CO_OK : damaged(decoder, schema, field, "malformed value");
 }
@@ -399,8 +468,9 @@ static co_status decode_struct(struct decoder *decoder, const struct co_schema *
         if (!take_varint(&in, &key)) return damaged(decoder, schema, NULL, "malformed field key");
         const struct co_field *field = key >> 3 ? field_of(schema, key >> 3, &hint) : NULL;
         if (!field)
-            return co_fail(decoder->error, CO_CORRUPT, "record %s: unknown field %llu; was it written by a newer version?",
-                           schema->name, (unsigned long long)(key >> 3));
+            return co_fail(decoder->error, CO_CORRUPT,
+                           "record %s: unknown field %llu; was it written by a newer version?", schema->name,
+                           (unsigned long long)(key >> 3));
         if ((key & 7) != wire_of(field)) return damaged(decoder, schema, field, "wrong wire type");
         size_t index = (size_t)(field - schema->fields);
         if (seen[index / 64] >> index % 64 & 1) return damaged(decoder, schema, field, "stands twice");
@@ -411,7 +481,8 @@ static co_status decode_struct(struct decoder *decoder, const struct co_schema *
     return CO_OK;
 }
 
-co_status co_decode_record(const struct co_schema *schema, void *out, struct co_bytes in, struct co_arena *arena, struct co_error *error) {
+co_status co_decode_record(const struct co_schema *schema, void *out, struct co_bytes in, struct co_arena *arena,
+                           struct co_error *error) {
     struct decoder decoder = {arena, error};
     const unsigned char *begin = in.size ? in.data : (const unsigned char *)"";
     return decode_struct(&decoder, schema, out, (struct input){begin, begin + in.size}, 1);

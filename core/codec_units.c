@@ -8,8 +8,8 @@ static const struct {
     const char *name;
     uint64_t ns;
 } units[] = {
-    {"ns", 1},          {"us", 1000},       {"\xc2\xb5s", 1000},        {"\xce\xbcs", 1000},
-    {"ms", 1000000},    {"s", 1000000000},  {"m", UINT64_C(60000000000)}, {"h", UINT64_C(3600000000000)},
+    {"ns", 1},       {"us", 1000},      {"\xc2\xb5s", 1000},          {"\xce\xbcs", 1000},
+    {"ms", 1000000}, {"s", 1000000000}, {"m", UINT64_C(60000000000)}, {"h", UINT64_C(3600000000000)},
 };
 
 static bool unit_find(const char *name, size_t size, uint64_t *ns) {
@@ -21,7 +21,9 @@ static bool unit_find(const char *name, size_t size, uint64_t *ns) {
     return false;
 }
 
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
 
 bool co_duration_parse(const char *text, int64_t *ns) {
     bool is_negative = *text == '-';
@@ -34,7 +36,8 @@ bool co_duration_parse(const char *text, int64_t *ns) {
         double fraction = 0, scale = 1;
         bool has_digits = false;
         for (; is_digit(*text); text++, has_digits = true)
-            if (__builtin_mul_overflow(whole, 10, &whole) || __builtin_add_overflow(whole, (unsigned)(*text - '0'), &whole))
+            if (__builtin_mul_overflow(whole, 10, &whole) ||
+                __builtin_add_overflow(whole, (unsigned)(*text - '0'), &whole))
                 return false;
         if (*text == '.') {
             text++;
@@ -47,7 +50,8 @@ bool co_duration_parse(const char *text, int64_t *ns) {
         text += name;
         uint64_t part;
         if (__builtin_mul_overflow(whole, unit, &part)) return false;
-        if (fraction > 0 && __builtin_add_overflow(part, (uint64_t)(fraction * ((double)unit / scale)), &part)) return false;
+        if (fraction > 0 && __builtin_add_overflow(part, (uint64_t)(fraction * ((double)unit / scale)), &part))
+            return false;
         if (__builtin_add_overflow(sum, part, &sum) || sum > UINT64_C(1) << 63) return false;
     }
     if (!is_negative && sum > INT64_MAX) return false;

@@ -9,15 +9,25 @@
 static co_status value_parse(struct scan *, unsigned depth, struct co_node **out);
 static co_status items_parse(struct scan *, unsigned depth, const char *open, struct co_node *object);
 
-static bool next_is(struct scan *scan, char c) { return scan->at < scan->end && *scan->at == c; }
+static bool next_is(struct scan *scan, char c) {
+    return scan->at < scan->end && *scan->at == c;
+}
 static bool next_are(struct scan *scan, const char *two) {
     return scan->end - scan->at >= 2 && scan->at[0] == two[0] && scan->at[1] == two[1];
 }
 
-static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (c & 0x80); }
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-static bool is_word(char c) { return is_letter(c) || is_digit(c) || c == '-' || c == '.'; }
-static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+static bool is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (c & 0x80);
+}
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+static bool is_word(char c) {
+    return is_letter(c) || is_digit(c) || c == '-' || c == '.';
+}
+static bool is_blank(char c) {
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
 
 static co_status expected(struct scan *scan, const char *what) {
     char here[24];
@@ -72,10 +82,12 @@ static co_status octal_parse(struct scan *scan) {
     unsigned code = 0;
     const char *at = scan->at - 1;
     for (int i = 0; i < 3; i++, scan->at++) {
-        if (scan->at == scan->end || *scan->at < '0' || *scan->at > '7') return scan_fail(scan, at, "the escape wants three octal digits");
+        if (scan->at == scan->end || *scan->at < '0' || *scan->at > '7')
+            return scan_fail(scan, at, "the escape wants three octal digits");
         code = code * 8 + (unsigned)(*scan->at - '0');
     }
-    if (code == 0 || code > 0x7f) return scan_fail(scan, at, "octal escapes are for ASCII; write \\u%04x", code ? code : 0x20);
+    if (code == 0 || code > 0x7f)
+        return scan_fail(scan, at, "octal escapes are for ASCII; write \\u%04x", code ? code : 0x20);
     co_buffer_add_byte(&scan->text, (uint8_t)code);
     return CO_OK;
 }
@@ -86,7 +98,8 @@ static co_status escape_parse(struct scan *scan) {
     char c = scan->at < scan->end ? *scan->at : '\0';
     if (c >= '0' && c <= '7') return octal_parse(scan);
     const char *name = c ? strchr(names, c) : NULL;
-    if (!name && c != 'u' && c != 'U' && c != 'x') return scan_fail(scan, at, "unknown escape; a backslash is written \\\\");
+    if (!name && c != 'u' && c != 'U' && c != 'x')
+        return scan_fail(scan, at, "unknown escape; a backslash is written \\\\");
     scan->at++;
     if (!name) return code_parse(scan, c == 'u' ? 4 : c == 'U' ? 8 : 2);
     co_buffer_add_byte(&scan->text, (uint8_t)values[name - names]);
@@ -124,9 +137,12 @@ static co_status string_parse(struct scan *scan, struct co_bytes *out) {
         if (scan->at == scan->end || *scan->at == '\n')
             return scan_fail(scan, open, "the string is not closed on its line; add \" or use <<EOF for several lines");
         if (*scan->at == '"') break;
-        if (*scan->at == '\\') status = escape_parse(scan);
-        else if (*scan->at == '$') status = interpolation_copy(scan);
-        else return scan_fail(scan, scan->at, "strings must not contain the byte 0");
+        if (*scan->at == '\\')
+            status = escape_parse(scan);
+        else if (*scan->at == '$')
+            status = interpolation_copy(scan);
+        else
+            return scan_fail(scan, scan->at, "strings must not contain the byte 0");
     }
     if (status) return status;
     scan->at++;
@@ -176,8 +192,11 @@ static co_status heredoc_parse(struct scan *scan, struct co_bytes *out) {
     if (next_is(scan, '\r')) scan->at++;
     if (!next_is(scan, '\n')) return expected(scan, "the end of the line behind the marker");
     const char *text = ++scan->at, *line = text;
-    while (line < scan->end && !is_marker(line, line_end(line, scan->end), marker, size)) line = line_end(line, scan->end) + 1;
-    if (line >= scan->end) return scan_fail(scan, open, "no line ends the text; add a line with %.*s alone", size > 40 ? 40 : (int)size, marker);
+    while (line < scan->end && !is_marker(line, line_end(line, scan->end), marker, size))
+        line = line_end(line, scan->end) + 1;
+    if (line >= scan->end)
+        return scan_fail(scan, open, "no line ends the text; add a line with %.*s alone", size > 40 ? 40 : (int)size,
+                         marker);
     if (memchr(text, 0, (size_t)(line - text))) return scan_fail(scan, open, "strings must not contain the byte 0");
     scan->at = line_end(line, scan->end);
     scan->text.size = 0;
@@ -198,7 +217,8 @@ static bool digits_only(const char *at, const char *end, unsigned base) {
     if (at == end) return false;
     for (; at < end; at++) {
         char low = *at | 0x20;
-        bool is_good = base == 16 ? is_digit(*at) || (low >= 'a' && low <= 'f') : *at >= '0' && *at < (char)('0' + base);
+        bool is_good =
+            base == 16 ? is_digit(*at) || (low >= 'a' && low <= 'f') : *at >= '0' && *at < (char)('0' + base);
         if (!is_good) return false;
     }
     return true;
@@ -222,11 +242,14 @@ static co_status number_parse(struct scan *scan, struct co_node *node) {
     bool is_negative = next_is(scan, '-');
     if (is_negative) scan->at++;
     const char *at = scan->at;
-    while (scan->at < scan->end && (is_word(*scan->at) || (*scan->at == '+' && (scan->at[-1] | 0x20) == 'e'))) scan->at++;
+    while (scan->at < scan->end && (is_word(*scan->at) || (*scan->at == '+' && (scan->at[-1] | 0x20) == 'e')))
+        scan->at++;
     const char *end = scan->at;
     unsigned base = 10;
-    if (end - at > 2 && at[0] == '0' && (at[1] | 0x20) == 'x') at += 2, base = 16;
-    else if (end - at > 1 && at[0] == '0' && digits_only(at, end, 10)) at += 1, base = 8;
+    if (end - at > 2 && at[0] == '0' && (at[1] | 0x20) == 'x')
+        at += 2, base = 16;
+    else if (end - at > 1 && at[0] == '0' && digits_only(at, end, 10))
+        at += 1, base = 8;
     bool is_good = base == 10 ? is_decimal(at, end) : digits_only(at, end, base);
     if (!is_good) {
         int size = end - open > 40 ? 40 : (int)(end - open);
@@ -253,8 +276,10 @@ static co_status list_parse(struct scan *scan, unsigned depth, struct co_node *n
         end = &item->next;
         node->count++;
         if (scan->at == scan->end) return scan_fail(scan, open, "the list is not closed; add ]");
-        if (next_is(scan, ',')) scan->at++;
-        else if (!next_is(scan, ']')) return expected(scan, "\",\" or \"]\"");
+        if (next_is(scan, ','))
+            scan->at++;
+        else if (!next_is(scan, ']'))
+            return expected(scan, "\",\" or \"]\"");
     }
     scan->at++;
     return CO_OK;
@@ -271,7 +296,8 @@ static co_status word_parse(struct scan *scan, struct co_node *node) {
 }
 
 static co_status value_parse(struct scan *scan, unsigned depth, struct co_node **out) {
-    if (depth > CO_TREE_DEPTH_MAX) return scan_fail(scan, scan->at, "nested more than %d levels deep", CO_TREE_DEPTH_MAX);
+    if (depth > CO_TREE_DEPTH_MAX)
+        return scan_fail(scan, scan->at, "nested more than %d levels deep", CO_TREE_DEPTH_MAX);
     if (scan->at == scan->end) return expected(scan, "a value");
     const char *open = scan->at;
     struct co_node *node = *out = scan_node(scan, CO_NODE_STRING, open);
@@ -305,7 +331,9 @@ static co_status key_parse(struct scan *scan, const char **out) {
     return CO_OK;
 }
 
-static bool has_line_end(const char *at, const char *end) { return memchr(at, '\n', (size_t)(end - at)) != NULL; }
+static bool has_line_end(const char *at, const char *end) {
+    return memchr(at, '\n', (size_t)(end - at)) != NULL;
+}
 
 /* `key = value`, `key { }`, `key "label" "label" { }`: every label is an object around what follows. */
 static co_status entry_parse(struct scan *scan, unsigned depth, struct co_entry *entry) {
@@ -327,11 +355,14 @@ static co_status entry_parse(struct scan *scan, unsigned depth, struct co_entry 
             if (!status) entry->value->from_block = true;
             return status;
         }
-        bool is_label = scan->at < scan->end && (*scan->at == '"' || is_letter(*scan->at)) && !has_line_end(behind, scan->at);
+        bool is_label =
+            scan->at < scan->end && (*scan->at == '"' || is_letter(*scan->at)) && !has_line_end(behind, scan->at);
         if (!is_label && (scan->at == scan->end || has_line_end(behind, scan->at)))
-            return scan_fail(scan, open, "\"%.60s\" has no value; write %.60s = ... or %.60s { }", entry->key, entry->key, entry->key);
+            return scan_fail(scan, open, "\"%.60s\" has no value; write %.60s = ... or %.60s { }", entry->key,
+                             entry->key, entry->key);
         if (!is_label) return expected(scan, "\"=\" or \"{\"");
-        if (depth >= CO_TREE_DEPTH_MAX) return scan_fail(scan, scan->at, "nested more than %d levels deep", CO_TREE_DEPTH_MAX);
+        if (depth >= CO_TREE_DEPTH_MAX)
+            return scan_fail(scan, scan->at, "nested more than %d levels deep", CO_TREE_DEPTH_MAX);
         struct co_node *outer = entry->value = scan_node(scan, CO_NODE_OBJECT, scan->at);
         if (!outer) return CO_INVALID;
         outer->from_block = true;
@@ -370,7 +401,8 @@ static co_status document_parse(struct scan *scan, struct co_node **out) {
     return items_parse(scan, 1, NULL, *out);
 }
 
-co_status co_tree_parse_hcl(struct co_arena *arena, const char *file, struct co_bytes text, struct co_node **out, struct co_error *error) {
+co_status co_tree_parse_hcl(struct co_arena *arena, const char *file, struct co_bytes text, struct co_node **out,
+                            struct co_error *error) {
     struct scan scan;
     co_status status = scan_init(&scan, arena, file, text, error);
     if (!status) status = document_parse(&scan, out);

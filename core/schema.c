@@ -35,26 +35,42 @@ size_t codec_value_size(const struct co_field *field) {
 
 bool codec_is_empty(const struct co_field *field, const void *value) {
     switch ((enum co_kind)field->kind) {
-    case CO_KIND_BOOL: return !*(const bool *)value;
-    case CO_KIND_I32: return *(const int32_t *)value == 0;
-    case CO_KIND_I64: return *(const int64_t *)value == 0;
-    case CO_KIND_U64: return *(const uint64_t *)value == 0;
-    case CO_KIND_F64: return *(const double *)value == 0;
+    case CO_KIND_BOOL:
+        return !*(const bool *)value;
+    case CO_KIND_I32:
+        return *(const int32_t *)value == 0;
+    case CO_KIND_I64:
+        return *(const int64_t *)value == 0;
+    case CO_KIND_U64:
+        return *(const uint64_t *)value == 0;
+    case CO_KIND_F64:
+        return *(const double *)value == 0;
     case CO_KIND_STRING: {
         const char *text = *(const char *const *)value;
         return !text || !*text;
     }
-    case CO_KIND_BYTES: return ((const struct co_bytes *)value)->size == 0;
-    case CO_KIND_DURATION: return ((const struct co_duration *)value)->ns == 0;
-    case CO_KIND_SIZE: return ((const struct co_size *)value)->bytes == 0;
-    case CO_KIND_STRINGS: return ((const struct co_strings *)value)->count == 0;
-    case CO_KIND_MAP: return ((const struct co_map *)value)->count == 0;
-    case CO_KIND_TREE: return !*(const struct co_node *const *)value;
-    case CO_KIND_TREES: return ((const struct co_trees *)value)->count == 0;
-    case CO_KIND_RECORD: return false;
-    case CO_KIND_POINTER: return !*(void *const *)value;
-    case CO_KIND_RECORDS: return ((const struct co_records *)value)->count == 0;
-    case CO_KIND_TABLE: return ((const struct co_table_of *)value)->count == 0;
+    case CO_KIND_BYTES:
+        return ((const struct co_bytes *)value)->size == 0;
+    case CO_KIND_DURATION:
+        return ((const struct co_duration *)value)->ns == 0;
+    case CO_KIND_SIZE:
+        return ((const struct co_size *)value)->bytes == 0;
+    case CO_KIND_STRINGS:
+        return ((const struct co_strings *)value)->count == 0;
+    case CO_KIND_MAP:
+        return ((const struct co_map *)value)->count == 0;
+    case CO_KIND_TREE:
+        return !*(const struct co_node *const *)value;
+    case CO_KIND_TREES:
+        return ((const struct co_trees *)value)->count == 0;
+    case CO_KIND_RECORD:
+        return false;
+    case CO_KIND_POINTER:
+        return !*(void *const *)value;
+    case CO_KIND_RECORDS:
+        return ((const struct co_records *)value)->count == 0;
+    case CO_KIND_TABLE:
+        return ((const struct co_table_of *)value)->count == 0;
     }
     co_assert(!"unknown kind");
     return false;
@@ -81,7 +97,9 @@ static const char *key_at(const char *element) {
     return key ? key : "";
 }
 
-static int key_compare(const void *a, const void *b) { return strcmp(key_at(a), key_at(b)); }
+static int key_compare(const void *a, const void *b) {
+    return strcmp(key_at(a), key_at(b));
+}
 
 const void *codec_sorted(const void *items, size_t count, void **copy) {
     enum { STEP = sizeof(struct co_pair) };
@@ -120,7 +138,9 @@ static co_status default_bind(const struct co_field *field, void *value, struct 
     struct co_node text = {.kind = CO_NODE_STRING, .text = co_bytes_text(field->fallback), .place = {"default", 0, 0}};
     struct co_node *node = &text;
     switch (field->kind) {
-    case CO_KIND_STRING: *(const char **)value = field->fallback; return CO_OK;
+    case CO_KIND_STRING:
+        *(const char **)value = field->fallback;
+        return CO_OK;
     case CO_KIND_STRINGS:
     case CO_KIND_MAP:
     case CO_KIND_TREE:
@@ -153,8 +173,12 @@ void co_schema_defaults(const struct co_schema *schema, void *out, struct co_are
 
 /* --- configuration keys --- */
 
-static bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
-static bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
+static bool is_upper(char c) {
+    return c >= 'A' && c <= 'Z';
+}
+static bool is_lower(char c) {
+    return c >= 'a' && c <= 'z';
+}
 
 /* A word starts at an upper letter behind a lower one or a digit, and at the last upper letter of an acronym that
  * a lower one follows ("HTTPMax"); the plural of an acronym ("IDs") is no new word. */
@@ -189,7 +213,8 @@ struct check {
 
 static void demand(bool fact, const struct co_schema *schema, const struct co_field *field, const char *what) {
     if (fact) return;
-    fprintf(stderr, "schema %s, field %s: %s\n", schema->name ? schema->name : "?", field && field->name ? field->name : "-", what);
+    fprintf(stderr, "schema %s, field %s: %s\n", schema->name ? schema->name : "?",
+            field && field->name ? field->name : "-", what);
     co_assert_failed(what, __FILE__, __LINE__);
 }
 
@@ -201,7 +226,8 @@ static bool name_is_plain(const char *name) {
 
 static bool keys_clash(const struct co_field *a, const struct co_field *b) {
     return co_key_equal(a->name, b->name) || (a->config && co_key_equal(a->config, b->name)) ||
-           (b->config && co_key_equal(b->config, a->name)) || (a->config && b->config && co_key_equal(a->config, b->config));
+           (b->config && co_key_equal(b->config, a->name)) ||
+           (a->config && b->config && co_key_equal(a->config, b->config));
 }
 
 static void check_field(const struct co_schema *schema, const struct co_field *field) {
@@ -209,9 +235,11 @@ static void check_field(const struct co_schema *schema, const struct co_field *f
     demand(field->kind < CO_COUNT(layout), schema, field, "unknown kind");
     demand(field->id < 1u << 13, schema, field, "ids stay below 8192");
     bool is_nested = field->kind >= CO_KIND_RECORD;
-    demand(is_nested == (field->schema != NULL), schema, field, "a schema belongs to RECORD, POINTER, RECORDS and TABLE only");
+    demand(is_nested == (field->schema != NULL), schema, field,
+           "a schema belongs to RECORD, POINTER, RECORDS and TABLE only");
     demand(field->offset % layout[field->kind].align == 0, schema, field, "the offset is not aligned");
-    demand(field->offset + codec_value_size(field) <= schema->size, schema, field, "the offset lies outside the struct");
+    demand(field->offset + codec_value_size(field) <= schema->size, schema, field,
+           "the offset lies outside the struct");
     bool has_id = schema->fields[0].id != 0;
     demand(has_id == (field->id != 0), schema, field, "either all fields have ids or none");
     demand(!field->fallback || (field->kind != CO_KIND_RECORD && field->kind != CO_KIND_POINTER), schema, field,

@@ -5,7 +5,9 @@
 
 #include <stdlib.h>
 
-static inline char fold(char c) { return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c; }
+static inline char fold(char c) {
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
 
 bool co_key_equal(const char *a, const char *b) {
     for (;;) {
@@ -94,14 +96,23 @@ void co_tree_write_json(struct co_buffer *out, const struct co_node *node) {
         return;
     }
     switch (node->kind) {
-    case CO_NODE_NULL: co_buffer_add(out, "null", 4); break;
-    case CO_NODE_BOOL: co_buffer_add_text(out, node->boolean ? "true" : "false"); break;
-    case CO_NODE_NUMBER:
-        if (node->is_integer) codec_add_i64(out, node->integer);
-        else if (node->text.size) co_buffer_add(out, node->text.data, node->text.size);
-        else codec_add_f64(out, node->number);
+    case CO_NODE_NULL:
+        co_buffer_add(out, "null", 4);
         break;
-    case CO_NODE_STRING: co_buffer_add_json_string(out, node->text.data, node->text.size); break;
+    case CO_NODE_BOOL:
+        co_buffer_add_text(out, node->boolean ? "true" : "false");
+        break;
+    case CO_NODE_NUMBER:
+        if (node->is_integer)
+            codec_add_i64(out, node->integer);
+        else if (node->text.size)
+            co_buffer_add(out, node->text.data, node->text.size);
+        else
+            codec_add_f64(out, node->number);
+        break;
+    case CO_NODE_STRING:
+        co_buffer_add_json_string(out, node->text.data, node->text.size);
+        break;
     case CO_NODE_LIST:
         co_buffer_add_byte(out, '[');
         for (struct co_item *item = node->items; item; item = item->next) {

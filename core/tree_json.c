@@ -9,10 +9,13 @@
 static co_status value_parse(struct scan *, unsigned depth, struct co_node **out);
 
 static void skip(struct scan *scan) {
-    while (scan->at < scan->end && (*scan->at == ' ' || *scan->at == '\n' || *scan->at == '\t' || *scan->at == '\r')) scan->at++;
+    while (scan->at < scan->end && (*scan->at == ' ' || *scan->at == '\n' || *scan->at == '\t' || *scan->at == '\r'))
+        scan->at++;
 }
 
-static bool next_is(struct scan *scan, char c) { return scan->at < scan->end && *scan->at == c; }
+static bool next_is(struct scan *scan, char c) {
+    return scan->at < scan->end && *scan->at == c;
+}
 
 static co_status expected(struct scan *scan, const char *what) {
     char here[24];
@@ -54,11 +57,14 @@ static co_status string_parse(struct scan *scan, struct co_bytes *out) {
     scan->text.size = 0;
     for (;;) {
         const char *run = scan->at;
-        while (scan->at < scan->end && *scan->at != '"' && *scan->at != '\\' && (unsigned char)*scan->at >= 0x20) scan->at++;
+        while (scan->at < scan->end && *scan->at != '"' && *scan->at != '\\' && (unsigned char)*scan->at >= 0x20)
+            scan->at++;
         co_buffer_add(&scan->text, run, (size_t)(scan->at - run));
-        if (scan->at == scan->end || *scan->at == '\n') return scan_fail(scan, open, "the string is not closed; add \"");
+        if (scan->at == scan->end || *scan->at == '\n')
+            return scan_fail(scan, open, "the string is not closed; add \"");
         if (*scan->at == '"') break;
-        if (*scan->at != '\\') return scan_fail(scan, scan->at, "control characters in strings must be written as escapes");
+        if (*scan->at != '\\')
+            return scan_fail(scan, scan->at, "control characters in strings must be written as escapes");
         co_status status = escape_parse(scan);
         if (status) return status;
     }
@@ -188,23 +194,34 @@ static co_status word_parse(struct scan *scan, const char *word) {
 
 static co_status value_parse(struct scan *scan, unsigned depth, struct co_node **out) {
     skip(scan);
-    if (depth > CO_TREE_DEPTH_MAX) return scan_fail(scan, scan->at, "nested more than %d levels deep", CO_TREE_DEPTH_MAX);
+    if (depth > CO_TREE_DEPTH_MAX)
+        return scan_fail(scan, scan->at, "nested more than %d levels deep", CO_TREE_DEPTH_MAX);
     if (scan->at == scan->end) return expected(scan, "a value");
     struct co_node *node = *out = scan_node(scan, CO_NODE_NULL, scan->at);
     if (!node) return CO_INVALID;
     switch (*scan->at) {
-    case '{': node->kind = CO_NODE_OBJECT; return object_parse(scan, depth, node);
-    case '[': node->kind = CO_NODE_LIST; return list_parse(scan, depth, node);
-    case '"': node->kind = CO_NODE_STRING; return string_parse(scan, &node->text);
+    case '{':
+        node->kind = CO_NODE_OBJECT;
+        return object_parse(scan, depth, node);
+    case '[':
+        node->kind = CO_NODE_LIST;
+        return list_parse(scan, depth, node);
+    case '"':
+        node->kind = CO_NODE_STRING;
+        return string_parse(scan, &node->text);
     case 't':
     case 'f':
         node->kind = CO_NODE_BOOL;
         node->boolean = *scan->at == 't';
         return word_parse(scan, node->boolean ? "true" : "false");
-    case 'n': return word_parse(scan, "null");
+    case 'n':
+        return word_parse(scan, "null");
     case '-':
-    case '0' ... '9': node->kind = CO_NODE_NUMBER; return number_parse(scan, node);
-    default: return expected(scan, "a value");
+    case '0' ... '9':
+        node->kind = CO_NODE_NUMBER;
+        return number_parse(scan, node);
+    default:
+        return expected(scan, "a value");
     }
 }
 
@@ -215,7 +232,8 @@ co_status tree_json_document(struct scan *scan, struct co_node **out) {
     return scan->at == scan->end ? CO_OK : expected(scan, "the end of the file");
 }
 
-co_status co_tree_parse_json(struct co_arena *arena, const char *file, struct co_bytes text, struct co_node **out, struct co_error *error) {
+co_status co_tree_parse_json(struct co_arena *arena, const char *file, struct co_bytes text, struct co_node **out,
+                             struct co_error *error) {
     struct scan scan;
     co_status status = scan_init(&scan, arena, file, text, error);
     if (!status) status = tree_json_document(&scan, out);

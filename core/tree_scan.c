@@ -8,21 +8,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-co_status scan_init(struct scan *scan, struct co_arena *arena, const char *file, struct co_bytes text, struct co_error *error) {
+co_status scan_init(struct scan *scan, struct co_arena *arena, const char *file, struct co_bytes text,
+                    struct co_error *error) {
     const char *begin = text.size ? text.data : "";
-    *scan = (struct scan){.arena = arena, .file = file, .begin = begin, .at = begin, .end = begin + text.size, .error = error};
+    *scan = (struct scan){
+        .arena = arena, .file = file, .begin = begin, .at = begin, .end = begin + text.size, .error = error};
     if (text.size > CO_TREE_TEXT_MAX)
-        return co_fail(error, CO_TOO_LARGE, "%s%s1:1: larger than %u bytes", file ? file : "", file ? ":" : "", CO_TREE_TEXT_MAX);
+        return co_fail(error, CO_TOO_LARGE, "%s%s1:1: larger than %u bytes", file ? file : "", file ? ":" : "",
+                       CO_TREE_TEXT_MAX);
     if (text.size >= 3 && memcmp(begin, "\xef\xbb\xbf", 3) == 0) scan->begin = scan->at = begin + 3;
     for (const char *at = scan->at; at < scan->end;) {
         size_t length = codec_utf8((const unsigned char *)at, (size_t)(scan->end - at));
-        if (length == 0) return scan_fail(scan, at, "invalid UTF-8 (byte 0x%02x); save the file as UTF-8", (unsigned char)*at);
+        if (length == 0)
+            return scan_fail(scan, at, "invalid UTF-8 (byte 0x%02x); save the file as UTF-8", (unsigned char)*at);
         at += length;
     }
     return CO_OK;
 }
 
-void scan_fini(struct scan *scan) { co_buffer_fini(&scan->text); }
+void scan_fini(struct scan *scan) {
+    co_buffer_fini(&scan->text);
+}
 
 struct co_place scan_place(struct scan *scan, const char *at) {
     if (!scan->counted || at < scan->counted) {
@@ -30,8 +36,10 @@ struct co_place scan_place(struct scan *scan, const char *at) {
         scan->line = scan->column = 1;
     }
     for (; scan->counted < at; scan->counted++) {
-        if (*scan->counted == '\n') scan->line++, scan->column = 1;
-        else if ((*scan->counted & 0xc0) != 0x80) scan->column++; /* characters, not bytes */
+        if (*scan->counted == '\n')
+            scan->line++, scan->column = 1;
+        else if ((*scan->counted & 0xc0) != 0x80)
+            scan->column++; /* characters, not bytes */
     }
     return (struct co_place){scan->file, scan->line, scan->column};
 }
@@ -43,7 +51,8 @@ co_status scan_fail(struct scan *scan, const char *at, const char *format, ...) 
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    if (!scan->file) return co_fail(scan->error, CO_INVALID, "line %u, column %u: %s", place.line, place.column, message);
+    if (!scan->file)
+        return co_fail(scan->error, CO_INVALID, "line %u, column %u: %s", place.line, place.column, message);
     return co_fail(scan->error, CO_INVALID, "%s:%u:%u: %s", scan->file, place.line, place.column, message);
 }
 
@@ -62,8 +71,10 @@ const char *scan_here(struct scan *scan, char out[24]) {
     if (scan->at >= scan->end) return "the end of the file";
     unsigned char c = (unsigned char)*scan->at;
     if (c == '\n' || c == '\r') return "the end of the line";
-    if (c < 0x20 || c == 0x7f) snprintf(out, 24, "the byte 0x%02x", c);
-    else snprintf(out, 24, "'%.*s'", (int)codec_utf8((const unsigned char *)scan->at, 4), scan->at);
+    if (c < 0x20 || c == 0x7f)
+        snprintf(out, 24, "the byte 0x%02x", c);
+    else
+        snprintf(out, 24, "'%.*s'", (int)codec_utf8((const unsigned char *)scan->at, 4), scan->at);
     return out;
 }
 
@@ -72,7 +83,9 @@ bool scan_hex(struct scan *scan, unsigned digits, uint32_t *out) {
     if ((size_t)(scan->end - scan->at) < digits) return false;
     for (unsigned i = 0; i < digits; i++) {
         char c = scan->at[i];
-        unsigned digit = c >= '0' && c <= '9' ? (unsigned)(c - '0') : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (unsigned)((c | 0x20) - 'a' + 10) : 16;
+        unsigned digit = c >= '0' && c <= '9'                     ? (unsigned)(c - '0')
+                         : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (unsigned)((c | 0x20) - 'a' + 10)
+                                                                  : 16;
         if (digit == 16) return false;
         value = value << 4 | digit;
     }
@@ -82,7 +95,8 @@ bool scan_hex(struct scan *scan, unsigned digits, uint32_t *out) {
 }
 
 struct co_bytes scan_take(struct scan *scan) {
-    struct co_bytes text = {co_arena_text(scan->arena, scan->text.size ? scan->text.data : "", scan->text.size), scan->text.size};
+    struct co_bytes text = {co_arena_text(scan->arena, scan->text.size ? scan->text.data : "", scan->text.size),
+                            scan->text.size};
     scan->text.size = 0;
     return text;
 }
@@ -95,13 +109,15 @@ size_t codec_utf8_put(char *out, uint32_t code) {
     return size;
 }
 
-co_status scan_number(struct scan *scan, const char *at, const char *end, bool is_negative, unsigned base, struct co_node *node) {
+co_status scan_number(struct scan *scan, const char *at, const char *end, bool is_negative, unsigned base,
+                      struct co_node *node) {
     bool is_float = false, overflows = false;
     uint64_t whole = 0;
     for (const char *digit = at; digit < end && !is_float; digit++) {
         if (base == 10 && (*digit == '.' || (*digit | 0x20) == 'e')) is_float = true;
         unsigned value = *digit <= '9' ? (unsigned)(*digit - '0') : (unsigned)((*digit | 0x20) - 'a' + 10);
-        overflows = overflows || __builtin_mul_overflow(whole, base, &whole) || __builtin_add_overflow(whole, value, &whole);
+        overflows =
+            overflows || __builtin_mul_overflow(whole, base, &whole) || __builtin_add_overflow(whole, value, &whole);
     }
     if (is_float || overflows || (is_negative && whole > UINT64_C(1) << 63)) {
         if (base != 10) return scan_fail(scan, at, "the number does not fit into 64 bits");

@@ -33,7 +33,8 @@ bool scan_hex(struct scan *, unsigned digits, uint32_t *out);
 /* The finished string in the arena. */
 struct co_bytes scan_take(struct scan *);
 /* Turns the digits [at, end) into a NUMBER. `base` 8 and 16 want digits only (behind 0 or 0x). */
-co_status scan_number(struct scan *, const char *at, const char *end, bool is_negative, unsigned base, struct co_node *);
+co_status scan_number(struct scan *, const char *at, const char *end, bool is_negative, unsigned base,
+                      struct co_node *);
 
 /* Parses JSON whose scan is set up. */
 co_status tree_json_document(struct scan *, struct co_node **out);
