@@ -49,15 +49,16 @@ co_status co_fail(struct co_error *error, co_status status, const char *format, 
 
 co_status co_fail_context(struct co_error *error, const char *format, ...) {
     if (!error) return CO_INTERNAL;
-    char old[sizeof error->text], context[sizeof error->text];
-    memcpy(old, error->text, sizeof old);
+    char whole[sizeof error->text];
     va_list args;
     va_start(args, format);
-    vsnprintf(context, sizeof context, format, args);
+    int used = vsnprintf(whole, sizeof whole, format, args);
     va_end(args);
-    size_t used = strlen(context);
-    memcpy(error->text, context, used);
-    snprintf(error->text + used, sizeof error->text - used, ": %.*s", (int)(sizeof old - 1), old);
+    size_t at = used < 0 ? 0 : (size_t)used < sizeof whole ? (size_t)used : sizeof whole - 1;
+    for (const char *c = ": "; *c && at + 1 < sizeof whole; c++) whole[at++] = *c;
+    for (const char *c = error->text; *c && at + 1 < sizeof whole; c++) whole[at++] = *c;
+    whole[at] = '\0';
+    memcpy(error->text, whole, at + 1);
     return error->status;
 }
 
