@@ -1,0 +1,127 @@
+/* Cursors: walking one table's range of LMDB's key space. Those of read transactions are pooled and renewed; those of
+ * a write transaction find their place again by key after a write, since all tables share one LMDB database. */
+#include <stdlib.h>
+
+#include "lmdb_store.h"
+
+#define IDLE_CURSORS_MAX 32
+
+struct lmdb_cursor {
+    struct co_cursor base;
+    MDB_cursor *mdb;
+    struct lmdb_cursor *next; /* among idle ones */
+    co_table_id table;
+    bool is_placed, is_at_end;
+    uint64_t writes; /* of the transaction, when `key` was the place */
+    size_t key_size; /* table id included */
+    uint8_t key[LMDB_KEY_SIZE_MAX];
+};
+
+static struct lmdb_cursor *of(struct co_cursor *base) {
+    return (struct lmdb_cursor *)base;
+}
+
+struct co_cursor *lmdb_cursor_open(struct co_txn *base, co_table_id table) {
+    struct lmdb_txn *txn = (struct lmdb_txn *)base;
+    struct lmdb_store *store = txn->store;
+    struct lmdb_cursor *cursor = base->is_write ? NULL : store->idle_cursors;
+    int code;
+    if (cursor) {
+        store->idle_cursors = cursor->next;
+        store->idle_cursor_count--;
+        code = mdb_cursor_renew(txn->mdb, cursor->mdb);
+    } else {
+        cursor = co_malloc(sizeof *cursor);
+        code = mdb_cursor_open(txn->mdb, store->dbi, &cursor->mdb);
+    }
+    co_assert(code == 0); /* only out of memory or a transaction that is over */
+    cursor->base.txn = base;
+    cursor->table = table;
+    cursor->is_placed = cursor->is_at_end = false;
+    cursor->writes = txn->writes;
+    txn->open_cursors++;
+    return &cursor->base;
+}
+
+void lmdb_cursor_close(struct co_cursor *base) {
+    struct lmdb_cursor *cursor = of(base);
+    struct lmdb_txn *txn = (struct lmdb_txn *)base->txn;
+    struct lmdb_store *store = txn->store;
+    txn->open_cursors--;
+    if (base->txn->is_write || store->idle_cursor_count >= IDLE_CURSORS_MAX) {
+        mdb_cursor_close(cursor->mdb);
+        free(cursor);
+        return;
+    }
+    cursor->next = store->idle_cursors;
+    store->idle_cursors = cursor;
+    store->idle_cursor_count++;
+}
+
+void lmdb_cursor_release_idle(struct lmdb_store *store) {
+    for (struct lmdb_cursor *cursor; (cursor = store->idle_cursors);) {
+        store->idle_cursors = cursor->next;
+        mdb_cursor_close(cursor->mdb);
+        free(cursor);
+    }
+    store->idle_cursor_count = 0;
+}
+
+/* Turns what LMDB found into the caller's view: the end of the table is an end too. */
+static co_status report(struct lmdb_cursor *cursor, int code, MDB_val at, MDB_val data, struct co_bytes *found,
+                        struct co_bytes *value) {
+    struct lmdb_txn *txn = (struct lmdb_txn *)cursor->base.txn;
+    uint8_t prefix[LMDB_TABLE_SIZE];
+    lmdb_key_table(prefix, cursor->table);
+    cursor->is_placed = true;
+    cursor->is_at_end = true;
+    if (code == MDB_NOTFOUND) return CO_NOT_FOUND;
+    if (code) return lmdb_fail(txn->store, code, "read the state", NULL);
+    if (at.mv_size <= sizeof prefix || memcmp(at.mv_data, prefix, sizeof prefix) != 0) return CO_NOT_FOUND;
+    if (lmdb_value_decode(co_bytes(data.mv_data, data.mv_size), &txn->arena, value))
+        return lmdb_fail(txn->store, MDB_CORRUPTED, "read the state", NULL);
+    cursor->is_at_end = false;
+    if (txn->base.is_write) {
+        cursor->writes = txn->writes;
+        cursor->key_size = at.mv_size;
+        memcpy(cursor->key, at.mv_data, at.mv_size);
+    }
+    *found = co_bytes((const uint8_t *)at.mv_data + LMDB_TABLE_SIZE, at.mv_size - LMDB_TABLE_SIZE);
+    return CO_OK;
+}
+
+co_status lmdb_cursor_seek(struct co_cursor *base, struct co_bytes key, struct co_bytes *found,
+                           struct co_bytes *value) {
+    struct lmdb_cursor *cursor = of(base);
+    uint8_t bytes[LMDB_KEY_SIZE_MAX];
+    bool is_longer = key.size > CO_STORAGE_KEY_MAX;
+    size_t size = is_longer ? CO_STORAGE_KEY_MAX : key.size;
+    lmdb_key_table(bytes, cursor->table);
+    if (size) memcpy(bytes + LMDB_TABLE_SIZE, key.data, size);
+    MDB_val at = {LMDB_TABLE_SIZE + size, bytes}, data = {0, NULL};
+    int code = mdb_cursor_get(cursor->mdb, &at, &data, MDB_SET_RANGE);
+    /* A stored key equal to the cut one sorts before the asked one. */
+    if (!code && is_longer && at.mv_size == sizeof bytes && memcmp(at.mv_data, bytes, sizeof bytes) == 0)
+        code = mdb_cursor_get(cursor->mdb, &at, &data, MDB_NEXT);
+    return report(cursor, code, at, data, found, value);
+}
+
+co_status lmdb_cursor_next(struct co_cursor *base, struct co_bytes *found, struct co_bytes *value) {
+    struct lmdb_cursor *cursor = of(base);
+    struct lmdb_txn *txn = (struct lmdb_txn *)base->txn;
+    if (!cursor->is_placed) return lmdb_cursor_seek(base, co_bytes(NULL, 0), found, value);
+    if (cursor->is_at_end) return CO_NOT_FOUND;
+    MDB_val at = {cursor->key_size, cursor->key}, data = {0, NULL};
+    int code = 0;
+    if (base->txn->is_write && cursor->writes != txn->writes) {
+        uint8_t place[LMDB_KEY_SIZE_MAX];
+        size_t size = cursor->key_size;
+        memcpy(place, cursor->key, size);
+        at = (MDB_val){size, place};
+        code = mdb_cursor_get(cursor->mdb, &at, &data, MDB_SET_RANGE);
+        bool is_gone = !code && (at.mv_size != size || memcmp(at.mv_data, place, size) != 0);
+        if (code || is_gone) return report(cursor, code, at, data, found, value);
+    }
+    code = mdb_cursor_get(cursor->mdb, &at, &data, MDB_NEXT);
+    return report(cursor, code, at, data, found, value);
+}
