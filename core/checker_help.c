@@ -6,9 +6,12 @@
 
 const char *co_health_text(enum co_health health) {
     switch (health) {
-    case CO_PASSING: return "passing";
-    case CO_WARNING: return "warning";
-    case CO_CRITICAL: return "critical";
+    case CO_PASSING:
+        return "passing";
+    case CO_WARNING:
+        return "warning";
+    case CO_CRITICAL:
+        return "critical";
     }
     return "critical";
 }

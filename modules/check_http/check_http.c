@@ -8,7 +8,8 @@
 
 static const char *default_headers[] = {"User-Agent: Consul Health Check", "Accept: text/plain, text/*, */*"};
 
-static co_status header_add(struct check_http *check, const char *name, const struct co_node *value, struct co_error *error) {
+static co_status header_add(struct check_http *check, const char *name, const struct co_node *value,
+                            struct co_error *error) {
     struct co_buffer line = {0};
     if (!value || value->kind != CO_NODE_STRING)
         return co_fail(error, CO_INVALID, "header \"%s\" must be a list of strings", name);
@@ -102,7 +103,8 @@ static bool is_loopback(const char *url) {
     CURLU *parts = curl_url();
     char *host = NULL;
     bool result = false;
-    if (!curl_url_set(parts, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) && !curl_url_get(parts, CURLUPART_HOST, &host, 0))
+    if (!curl_url_set(parts, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) &&
+        !curl_url_get(parts, CURLUPART_HOST, &host, 0))
         result = !strcmp(host, "localhost") || !strncmp(host, "127.", 4) || !strcmp(host, "[::1]");
     curl_free(host);
     curl_url_cleanup(parts);

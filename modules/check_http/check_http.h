@@ -32,7 +32,7 @@ struct check_http {
     struct curl_slist *headers;
     CURL *easy; /* while a probe is under way */
     struct co_probe *probe;
-    char status[128];  /* "200 OK", of the newest response */
+    char status[128]; /* "200 OK", of the newest response */
     char error[CURL_ERROR_SIZE];
     struct co_buffer body;
 };

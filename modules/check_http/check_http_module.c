@@ -22,7 +22,9 @@ static const struct co_checker checker = {
     .close = check_http_close,
 };
 
-static void fini(void *self) { check_http_multi_close(self); }
+static void fini(void *self) {
+    check_http_multi_close(self);
+}
 
 static const struct co_offer offers[] = {{CO_OFFER_CHECKER, "http", &checker, 1}, {CO_OFFER_END, NULL, NULL, 0}};
 

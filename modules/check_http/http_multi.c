@@ -66,7 +66,9 @@ static int socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, void
     return 0;
 }
 
-static void timer_fired(void *arg) { act(arg, CURL_SOCKET_TIMEOUT, 0); }
+static void timer_fired(void *arg) {
+    act(arg, CURL_SOCKET_TIMEOUT, 0);
+}
 
 static int timer_wanted(CURLM *multi, long after_ms, void *arg) {
     struct check_http_module *module = arg;

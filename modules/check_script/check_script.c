@@ -10,7 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-co_status check_script_open(const struct co_checker_env *env, void *state, const void *settings, struct co_error *error) {
+co_status check_script_open(const struct co_checker_env *env, void *state, const void *settings,
+                            struct co_error *error) {
     const struct check_script_settings *given = settings;
     struct check_script *check = state;
     if (given->args.count == 0 || !given->args.items[0][0])

@@ -118,7 +118,8 @@ static void try_next(struct check_tcp *check, const struct addrinfo *failed, int
     char text[300];
     for (struct addrinfo *address = check->next; address; check->next = address = address->ai_next) {
         check->fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
-        if (check->fd >= 0 && (connect(check->fd, address->ai_addr, address->ai_addrlen) == 0 || errno == EINPROGRESS)) {
+        if (check->fd >= 0 &&
+            (connect(check->fd, address->ai_addr, address->ai_addrlen) == 0 || errno == EINPROGRESS)) {
             check->io = co_io_new(check->env.loop, check->fd, connected, check);
             co_io_watch(check->io, CO_IO_WRITE);
             return;

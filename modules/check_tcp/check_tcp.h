@@ -12,7 +12,7 @@ struct check_tcp_lookup;
 
 struct check_tcp {
     struct co_checker_env env;
-    const char *target;              /* as written: "host:port" */
+    const char *target; /* as written: "host:port" */
     char host[256], port[8];
     const char *complaint;           /* what is wrong with the target, or NULL */
     struct co_probe *probe;          /* under way, or NULL */
