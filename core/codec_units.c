@@ -101,7 +101,7 @@ bool co_size_parse(const char *text, uint64_t *bytes) {
     for (; is_digit(*text); text++)
         if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, (unsigned)(*text - '0'), &value))
             return false;
-    while (*text == ' ') text++;
+    if (*text == ' ' && text[1]) text++; /* "4 GiB" */
     const char *letter = *text ? strchr(letters, *text | 0x20) : NULL;
     if (letter) {
         text++;
