@@ -16,8 +16,8 @@ static inline const void *codec_value_const(const struct co_field *field, const 
 size_t codec_value_size(const struct co_field *);
 /* Zero, "", no items: what Go's omitempty leaves out (so never a RECORD). */
 bool codec_is_empty(const struct co_field *, const void *value);
-/* Zero and, for strings, "". RECORD recurses. */
-void codec_clear(const struct co_schema *, void *object);
+/* Zero and, for strings, "". RECORD recurses. `is_zeroed`: the memory is all zero already. */
+void codec_clear(const struct co_schema *, void *object, bool is_zeroed);
 
 /* Elements of co_map and co_table_of (two pointers, the key first) in key order: `items` itself when it is sorted,
  * else a sorted copy, which the caller frees through `copy`. */
@@ -47,6 +47,9 @@ static inline size_t codec_utf8(const unsigned char *at, size_t left) {
 }
 /* Writes a code point as UTF-8 (at most 4 bytes); returns the length. */
 size_t codec_utf8_put(char *out, uint32_t code);
+
+/* How a field's value is framed in a record. */
+enum codec_wire { CODEC_WIRE_VARINT, CODEC_WIRE_FIXED8, CODEC_WIRE_BYTES };
 
 void codec_add_u64(struct co_buffer *, uint64_t);
 void codec_add_i64(struct co_buffer *, int64_t);

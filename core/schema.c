@@ -76,16 +76,15 @@ bool codec_is_empty(const struct co_field *field, const void *value) {
     return false;
 }
 
-void codec_clear(const struct co_schema *schema, void *object) {
-    for (size_t i = 0; i < schema->count; i++) {
-        const struct co_field *field = &schema->fields[i];
+void codec_clear(const struct co_schema *schema, void *object, bool is_zeroed) {
+    for (const struct co_field *field = schema->fields, *end = field + schema->count; field < end; field++) {
         void *value = codec_value(field, object);
-        if (field->kind == CO_KIND_RECORD) {
-            codec_clear(field->schema, value);
-            continue;
-        }
-        memset(value, 0, layout[field->kind].size);
-        if (field->kind == CO_KIND_STRING) *(const char **)value = "";
+        if (field->kind == CO_KIND_STRING)
+            *(const char **)value = "";
+        else if (field->kind == CO_KIND_RECORD)
+            codec_clear(field->schema, value, is_zeroed);
+        else if (!is_zeroed)
+            memset(value, 0, layout[field->kind].size);
     }
 }
 
