@@ -32,6 +32,7 @@ bool catalog_bind(struct co_http *http, const char *name, const char *what, stru
         co_http_text(http, 400, "?filter is not supported by this version yet; use ?tag, ?node-meta or ?passing");
         return false;
     }
-    *out = (struct catalog_query){.name = name ? name : "", .tags = co_http_query_all(http, "tag"), .node_meta = node_meta(http)};
+    *out = (struct catalog_query){
+        .name = name ? name : "", .tags = co_http_query_all(http, "tag"), .node_meta = node_meta(http)};
     return true;
 }

@@ -1,23 +1,28 @@
 /* /v1/catalog: binds requests to the catalog's methods and renders their replies. */
 #include "catalog_slice.h"
 
-static void written(struct co_http *http, co_status status, const struct co_error *error, uint64_t index, const void *reply) {
+static void written(struct co_http *http, co_status status, const struct co_error *error, uint64_t index,
+                    const void *reply) {
     (void)index;
     (void)reply;
-    if (status) co_http_fail(http, error);
-    else co_http_reply(http, 200, "application/json", co_bytes_text("true"));
+    if (status)
+        co_http_fail(http, error);
+    else
+        co_http_reply(http, 200, "application/json", co_bytes_text("true"));
 }
 
 void catalog_http_register(void *self, struct co_http *http) {
     struct catalog_register reg = {.id = ""};
     (void)self;
-    if (co_http_bind(http, &catalog_register_schema, &reg)) co_http_write(http, &catalog_methods[CATALOG_REGISTER], &reg, written);
+    if (co_http_bind(http, &catalog_register_schema, &reg))
+        co_http_write(http, &catalog_methods[CATALOG_REGISTER], &reg, written);
 }
 
 void catalog_http_deregister(void *self, struct co_http *http) {
     struct catalog_deregister dereg = {.node = ""};
     (void)self;
-    if (co_http_bind(http, &catalog_deregister_schema, &dereg)) co_http_write(http, &catalog_methods[CATALOG_DEREGISTER], &dereg, written);
+    if (co_http_bind(http, &catalog_deregister_schema, &dereg))
+        co_http_write(http, &catalog_methods[CATALOG_DEREGISTER], &dereg, written);
 }
 
 /* One datacenter, known without the state: never waits, has no index. */

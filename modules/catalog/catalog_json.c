@@ -3,7 +3,9 @@
 #include "catalog.h"
 #include "cohort/http.h"
 
-static void lit(struct co_buffer *out, const char *text) { co_buffer_add_text(out, text); }
+static void lit(struct co_buffer *out, const char *text) {
+    co_buffer_add_text(out, text);
+}
 
 void catalog_json_text(struct co_buffer *out, const char *text) {
     co_buffer_add_json_string(out, text ? text : "", text ? strlen(text) : 0);
@@ -142,7 +144,8 @@ void catalog_json_instance(struct co_buffer *out, const struct catalog_instance 
     map(out, &service->meta, "{}");
     lit(out, ",\"ServicePort\":");
     number(out, service->port);
-    lit(out, service->enable_tag_override ? ",\"ServiceEnableTagOverride\":true" : ",\"ServiceEnableTagOverride\":false");
+    lit(out,
+        service->enable_tag_override ? ",\"ServiceEnableTagOverride\":true" : ",\"ServiceEnableTagOverride\":false");
     lit(out, ",\"ServiceProxy\":{\"MeshGateway\":{},\"Expose\":{}},\"ServiceConnect\":{}");
     indexes(out, service->create_index, service->modify_index);
 }

@@ -16,7 +16,8 @@ static struct co_map lan_and_wan(const struct co_agent_settings *agent, struct c
     static const char *const keys[] = {"lan", "wan"};
     bool is_ipv6 = strchr(agent->advertise_addr, ':') != NULL;
     struct co_map map = {co_arena_array(arena, struct co_pair, 4 + agent->tagged_addresses.count), 0};
-    for (size_t i = 0; i < agent->tagged_addresses.count; i++) map.items[map.count++] = agent->tagged_addresses.items[i];
+    for (size_t i = 0; i < agent->tagged_addresses.count; i++)
+        map.items[map.count++] = agent->tagged_addresses.items[i];
     for (size_t i = 0; i < CO_COUNT(keys); i++) {
         const char *versioned = co_arena_printf(arena, "%s_%s", keys[i], is_ipv6 ? "ipv6" : "ipv4");
         const char *const names[] = {keys[i], versioned};
@@ -75,13 +76,23 @@ static void reconcile(struct catalog *catalog) {
     bool has_node;
     if (!is_registered(catalog, &arena, &has_node)) {
         struct co_pair service_meta[] = {{"non_voter", "false"}, {"version", CO_VERSION}};
-        struct catalog_service service = {.id = "consul", .service = "consul", .port = agent->ports.server, .weights = {1, 1},
+        struct catalog_service service = {.id = "consul",
+                                          .service = "consul",
+                                          .port = agent->ports.server,
+                                          .weights = {1, 1},
                                           .meta = {service_meta, CO_COUNT(service_meta)}};
-        struct catalog_check check = {.check_id = "serfHealth", .name = "Serf Health Status", .status = "passing",
+        struct catalog_check check = {.check_id = "serfHealth",
+                                      .name = "Serf Health Status",
+                                      .status = "passing",
                                       .output = "Agent alive and reachable"};
-        struct catalog_register reg = {.id = agent->node_id, .node = agent->node_name, .address = agent->advertise_addr,
-                                       .tagged_addresses = lan_and_wan(agent, &arena), .node_meta = meta_of(agent, &arena),
-                                       .service = &service, .check = &check, .skip_node_update = has_node};
+        struct catalog_register reg = {.id = agent->node_id,
+                                       .node = agent->node_name,
+                                       .address = agent->advertise_addr,
+                                       .tagged_addresses = lan_and_wan(agent, &arena),
+                                       .node_meta = meta_of(agent, &arena),
+                                       .service = &service,
+                                       .check = &check,
+                                       .skip_node_update = has_node};
         catalog->is_registering = true;
         co_write(catalog->ctx, &catalog_methods[CATALOG_REGISTER], &reg, &arena, registered, catalog);
     }

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <strings.h>
 
-static const char *text(const char *value) { return value ? value : ""; }
+static const char *text(const char *value) {
+    return value ? value : "";
+}
 
 static co_status bounded(const char *what, const char *value, size_t max, struct co_error *error) {
     size_t size = strlen(text(value));
@@ -26,7 +28,8 @@ static co_status check_id(const char *id, struct co_error *error) {
 
 static co_status check_datacenter(struct co_prepare *prepare, const char **datacenter, struct co_error *error) {
     const char *own = co_ctx_agent(prepare->ctx)->datacenter;
-    if (text(*datacenter)[0] && strcmp(*datacenter, own) != 0) return co_fail(error, CO_INTERNAL, "No path to datacenter");
+    if (text(*datacenter)[0] && strcmp(*datacenter, own) != 0)
+        return co_fail(error, CO_INTERNAL, "No path to datacenter");
     *datacenter = own;
     return CO_OK;
 }
@@ -34,7 +37,8 @@ static co_status check_datacenter(struct co_prepare *prepare, const char **datac
 static co_status complete_service(struct catalog_service *service, struct co_error *error) {
     if (!text(service->id)[0]) service->id = service->service;
     if (!text(service->service)[0]) {
-        return co_fail(error, CO_INVALID, text(service->id)[0] ? "Must provide service name with ID" : "Must provide service name");
+        return co_fail(error, CO_INVALID,
+                       text(service->id)[0] ? "Must provide service name with ID" : "Must provide service name");
     }
     if (strcasecmp(text(service->kind), "typical") == 0) service->kind = "";
     if (text(service->kind)[0]) {
@@ -72,8 +76,12 @@ static co_status complete_check(struct catalog_check *check, const char *node, s
 }
 
 /* Rows are compared as bytes, so a tagged address that stands twice must not depend on the order of the request. */
-static int by_key(const void *a, const void *b) { return strcmp(((const struct co_pair *)a)->key, ((const struct co_pair *)b)->key); }
-static int by_name(const void *a, const void *b) { return strcmp(((const struct co_named *)a)->key, ((const struct co_named *)b)->key); }
+static int by_key(const void *a, const void *b) {
+    return strcmp(((const struct co_pair *)a)->key, ((const struct co_pair *)b)->key);
+}
+static int by_name(const void *a, const void *b) {
+    return strcmp(((const struct co_named *)a)->key, ((const struct co_named *)b)->key);
+}
 
 static void sort_map(struct co_map *map) {
     if (map->count > 1) qsort(map->items, map->count, sizeof *map->items, by_key);

@@ -30,15 +30,18 @@ static bool has_tag(const struct co_strings *tags, const char *tag) {
     return false;
 }
 
-static void add_tags(struct co_arena *arena, struct catalog_tags *service, size_t *room, const struct co_strings *tags) {
+static void add_tags(struct co_arena *arena, struct catalog_tags *service, size_t *room,
+                     const struct co_strings *tags) {
     for (size_t i = 0; i < tags->count; i++) {
         if (has_tag(&service->tags, tags->items[i])) continue;
-        service->tags.items = catalog_grow(arena, service->tags.items, room, service->tags.count, sizeof *service->tags.items);
+        service->tags.items =
+            catalog_grow(arena, service->tags.items, room, service->tags.count, sizeof *service->tags.items);
         service->tags.items[service->tags.count++] = tags->items[i];
     }
 }
 
-static co_status node_fits(struct co_query *query, const struct catalog_query *wanted, const char *node_key, bool *fits, struct co_error *error) {
+static co_status node_fits(struct co_query *query, const struct catalog_query *wanted, const char *node_key, bool *fits,
+                           struct co_error *error) {
     *fits = true;
     if (wanted->node_meta.count == 0) return CO_OK;
     struct catalog_node node;
@@ -57,7 +60,8 @@ co_status catalog_list_services(struct co_query *query, const void *request, voi
     bool is_filtered = wanted->node_meta.count > 0;
     catalog_watch_index(query, "services");
     if (is_filtered) catalog_watch_index(query, "nodes");
-    query->index = is_filtered ? catalog_index(query->txn, "services", "nodes", NULL) : co_index_get(query->txn, "services");
+    query->index =
+        is_filtered ? catalog_index(query->txn, "services", "nodes", NULL) : co_index_get(query->txn, "services");
     struct co_cursor *cursor = co_cursor_open(query->txn, CATALOG_SERVICE_NAMES);
     co_status status = co_cursor_seek(cursor, co_bytes(NULL, 0), &key, &row);
     for (; status == CO_OK; status = co_cursor_next(cursor, &key, &row)) {
@@ -109,7 +113,8 @@ co_status catalog_service_nodes(struct co_query *query, const void *request, voi
     return status;
 }
 
-static co_status services_of(struct co_query *query, struct co_bytes prefix, const char *node, struct co_records *out, struct co_error *error) {
+static co_status services_of(struct co_query *query, struct co_bytes prefix, const char *node, struct co_records *out,
+                             struct co_error *error) {
     struct catalog_service *services = NULL;
     size_t count = 0, room = 0;
     struct co_bytes key, row;
@@ -127,7 +132,8 @@ static co_status services_of(struct co_query *query, struct co_bytes prefix, con
     return status == CO_NOT_FOUND ? CO_OK : status;
 }
 
-static co_status checks_of(struct co_query *query, struct co_bytes prefix, struct co_records *out, struct co_error *error) {
+static co_status checks_of(struct co_query *query, struct co_bytes prefix, struct co_records *out,
+                           struct co_error *error) {
     struct catalog_check *checks = NULL;
     size_t count = 0, room = 0;
     struct co_bytes key, row;

@@ -9,25 +9,29 @@ static co_status failed(struct co_error *error, co_status status, const char *wh
     return status == CO_NOT_FOUND ? status : co_fail(error, status, "cannot read %s", what);
 }
 
-co_status catalog_read_node(struct co_txn *txn, struct co_bytes key, struct catalog_node *out, struct co_arena *arena, struct co_error *error) {
+co_status catalog_read_node(struct co_txn *txn, struct co_bytes key, struct catalog_node *out, struct co_arena *arena,
+                            struct co_error *error) {
     struct co_bytes row;
     co_status status = co_get(txn, CATALOG_NODES, key, &row);
     if (status) return failed(error, status, "a node");
     return co_decode_record(&catalog_node_schema, out, row, arena, error);
 }
 
-co_status catalog_read_service(struct co_txn *txn, struct co_bytes key, struct catalog_service *out, struct co_arena *arena, struct co_error *error) {
+co_status catalog_read_service(struct co_txn *txn, struct co_bytes key, struct catalog_service *out,
+                               struct co_arena *arena, struct co_error *error) {
     struct co_bytes row;
     co_status status = co_get(txn, CATALOG_SERVICES, key, &row);
     if (status) return failed(error, status, "a service");
     return co_decode_record(&catalog_service_schema, out, row, arena, error);
 }
 
-co_status catalog_decode_check(struct co_bytes row, struct catalog_check *out, struct co_arena *arena, struct co_error *error) {
+co_status catalog_decode_check(struct co_bytes row, struct catalog_check *out, struct co_arena *arena,
+                               struct co_error *error) {
     return co_decode_record(&catalog_check_schema, out, row, arena, error);
 }
 
-co_status catalog_read_check(struct co_txn *txn, struct co_bytes key, struct catalog_check *out, struct co_arena *arena, struct co_error *error) {
+co_status catalog_read_check(struct co_txn *txn, struct co_bytes key, struct catalog_check *out, struct co_arena *arena,
+                             struct co_error *error) {
     struct co_bytes row;
     co_status status = co_get(txn, CATALOG_CHECKS, key, &row);
     if (status) return failed(error, status, "a check");
@@ -100,15 +104,17 @@ void *catalog_grow(struct co_arena *arena, void *items, size_t *room, size_t cou
 static uint64_t service_index(struct co_txn *txn, const char *index_name, bool exists, bool with_checks) {
     uint64_t index = co_index_get(txn, exists ? index_name : "service_last_extinction");
     if (index) return index;
-    return with_checks ? catalog_index(txn, "nodes", "services", "checks", NULL) : catalog_index(txn, "nodes", "services", NULL);
+    return with_checks ? catalog_index(txn, "nodes", "services", "checks", NULL)
+                       : catalog_index(txn, "nodes", "services", NULL);
 }
 
 static co_status whole(co_status status, struct co_error *error) {
-    return status == CO_NOT_FOUND ? co_fail(error, CO_CORRUPT, "an instance of a service without its node or its row") : status;
+    return status == CO_NOT_FOUND ? co_fail(error, CO_CORRUPT, "an instance of a service without its node or its row")
+                                  : status;
 }
 
-co_status catalog_instances(struct co_query *query, const struct catalog_query *wanted, bool with_checks, catalog_take *take, void *arg,
-                            struct co_error *error) {
+co_status catalog_instances(struct co_query *query, const struct catalog_query *wanted, bool with_checks,
+                            catalog_take *take, void *arg, struct co_error *error) {
     char prefix_room[CO_STORAGE_KEY_MAX], index_room[CO_STORAGE_KEY_MAX];
     struct co_bytes prefix = catalog_prefix(prefix_room, &wanted->name, 1), key, empty;
     const char *index_name = catalog_service_index_name(index_room, wanted->name);

@@ -9,8 +9,14 @@
 #include "cohort/zone.h"
 
 enum catalog_method {
-    CATALOG_REGISTER, CATALOG_DEREGISTER, CATALOG_LIST_NODES, CATALOG_LIST_SERVICES, CATALOG_SERVICE_NODES, CATALOG_NODE_SERVICES,
-    CATALOG_LIST_DATACENTERS, CATALOG_METHOD_COUNT
+    CATALOG_REGISTER,
+    CATALOG_DEREGISTER,
+    CATALOG_LIST_NODES,
+    CATALOG_LIST_SERVICES,
+    CATALOG_SERVICE_NODES,
+    CATALOG_NODE_SERVICES,
+    CATALOG_LIST_DATACENTERS,
+    CATALOG_METHOD_COUNT
 };
 extern const struct co_method catalog_methods[CATALOG_METHOD_COUNT];
 
@@ -49,13 +55,18 @@ void catalog_http_node_services(void *self, struct co_http *);
 /* Renderers, for tests. */
 co_http_render catalog_render_nodes, catalog_render_services, catalog_render_instances, catalog_render_node;
 
-co_status catalog_zone_question(void *self, const struct co_zone_ask *, struct co_arena *, const struct co_method **, void **request);
-co_status catalog_zone_answer(void *self, const struct co_zone_ask *, const void *reply, struct co_arena *, struct co_endpoints *);
+co_status catalog_zone_question(void *self, const struct co_zone_ask *, struct co_arena *, const struct co_method **,
+                                void **request);
+co_status catalog_zone_answer(void *self, const struct co_zone_ask *, const void *reply, struct co_arena *,
+                              struct co_endpoints *);
 
 /* catalog_write.c: single rows with all their index rows; used by catalog_apply.c. `moved` collects the tables whose index is to be set. */
-struct catalog_moved { bool nodes, services, checks; };
+struct catalog_moved {
+    bool nodes, services, checks;
+};
 co_status catalog_put_node(struct co_apply *, const struct catalog_node *, struct catalog_moved *, struct co_error *);
-co_status catalog_put_service(struct co_apply *, const char *node, const struct catalog_service *, struct catalog_moved *, struct co_error *);
+co_status catalog_put_service(struct co_apply *, const char *node, const struct catalog_service *,
+                              struct catalog_moved *, struct co_error *);
 co_status catalog_put_check(struct co_apply *, const struct catalog_check *, struct catalog_moved *, struct co_error *);
 co_status catalog_drop_check(struct co_apply *, struct co_bytes key, struct catalog_moved *, struct co_error *);
 co_status catalog_drop_service(struct co_apply *, struct co_bytes key, struct catalog_moved *, struct co_error *);

@@ -2,10 +2,10 @@
  * (health answers carry node and checks). A row that would be equal is left alone: it wakes nobody and moves no index. */
 #include "catalog_slice.h"
 
-#define TRY(expression)                       \
-    do {                                      \
-        co_status status_ = (expression);     \
-        if (status_) return status_;          \
+#define TRY(expression)                                                                                                \
+    do {                                                                                                               \
+        co_status status_ = (expression);                                                                              \
+        if (status_) return status_;                                                                                   \
     } while (0)
 
 static const struct co_bytes nothing = {"", 0};
@@ -20,8 +20,9 @@ static co_status drop(struct co_apply *apply, co_table_id table, struct co_bytes
 }
 
 /* `create` and `modify` point into `row` and hold the old row's indexes, or zeros. Sets them; puts the row unless it is as before. */
-static co_status put_if_changed(struct co_apply *apply, co_table_id table, struct co_bytes key, const struct co_schema *schema, const void *row,
-                                uint64_t *create, uint64_t *modify, const struct co_bytes *old, bool *is_changed, struct co_error *error) {
+static co_status put_if_changed(struct co_apply *apply, co_table_id table, struct co_bytes key,
+                                const struct co_schema *schema, const void *row, uint64_t *create, uint64_t *modify,
+                                const struct co_bytes *old, bool *is_changed, struct co_error *error) {
     struct co_buffer bytes = {0};
     *is_changed = true;
     if (old) {
@@ -61,7 +62,8 @@ static co_status touch_services_of(struct co_apply *apply, const char *node, str
     return status == CO_NOT_FOUND ? CO_OK : status;
 }
 
-co_status catalog_put_node(struct co_apply *apply, const struct catalog_node *wanted, struct catalog_moved *moved, struct co_error *error) {
+co_status catalog_put_node(struct co_apply *apply, const struct catalog_node *wanted, struct catalog_moved *moved,
+                           struct co_error *error) {
     char room[CO_STORAGE_KEY_MAX], id_room[CO_STORAGE_KEY_MAX], old_id_room[CO_STORAGE_KEY_MAX];
     struct co_bytes key = catalog_key(room, &wanted->node, 1), bytes;
     struct catalog_node row = *wanted, old = {0};
@@ -74,8 +76,8 @@ co_status catalog_put_node(struct co_apply *apply, const struct catalog_node *wa
     struct co_bytes id = row.id && row.id[0] ? catalog_key(id_room, &row.id, 1) : nothing;
     struct co_bytes old_id = had && old.id[0] ? catalog_key(old_id_room, &old.id, 1) : nothing;
     uint64_t create = row.create_index;
-    TRY(put_if_changed(apply, CATALOG_NODES, key, &catalog_node_schema, &row, create ? &create : &row.create_index, &row.modify_index,
-                       had ? &bytes : NULL, &is_changed, error));
+    TRY(put_if_changed(apply, CATALOG_NODES, key, &catalog_node_schema, &row, create ? &create : &row.create_index,
+                       &row.modify_index, had ? &bytes : NULL, &is_changed, error));
     if (!is_changed) return CO_OK;
     moved->nodes = true;
     if (!co_bytes_equal(id, old_id)) {
@@ -101,8 +103,8 @@ static co_status left_name(struct co_apply *apply, const char *name, struct co_e
 }
 
 /* Keys of the service's checks in CATALOG_CHECKS, copied. */
-static co_status checks_of(struct co_apply *apply, const char *node, const struct catalog_service *service, struct co_bytes **out, size_t *out_count,
-                           struct co_error *error) {
+static co_status checks_of(struct co_apply *apply, const char *node, const struct catalog_service *service,
+                           struct co_bytes **out, size_t *out_count, struct co_error *error) {
     char room[CO_STORAGE_KEY_MAX];
     const char *parts[] = {service->service, node};
     struct co_bytes prefix = catalog_prefix(room, parts, 2), key, row, *keys = NULL;
@@ -124,7 +126,8 @@ static co_status checks_of(struct co_apply *apply, const char *node, const struc
     return found(status, error);
 }
 
-static co_status leave_name(struct co_apply *apply, const char *node, const char *name, const char *id, struct co_error *error) {
+static co_status leave_name(struct co_apply *apply, const char *node, const char *name, const char *id,
+                            struct co_error *error) {
     char room[CO_STORAGE_KEY_MAX];
     const char *parts[] = {name, node, id};
     TRY(drop(apply, CATALOG_SERVICE_NAMES, catalog_key(room, parts, 3), error));
@@ -137,8 +140,8 @@ static bool same_name(const char *a, const char *b) {
 }
 
 /* The checks follow a service that takes another name. */
-static co_status rename_checks(struct co_apply *apply, const char *node, const struct catalog_service *old, const struct catalog_service *row,
-                               struct catalog_moved *moved, struct co_error *error) {
+static co_status rename_checks(struct co_apply *apply, const char *node, const struct catalog_service *old,
+                               const struct catalog_service *row, struct catalog_moved *moved, struct co_error *error) {
     struct co_bytes *keys;
     size_t count;
     TRY(checks_of(apply, node, old, &keys, &count, error));
@@ -155,8 +158,8 @@ static co_status rename_checks(struct co_apply *apply, const char *node, const s
     return CO_OK;
 }
 
-co_status catalog_put_service(struct co_apply *apply, const char *node, const struct catalog_service *wanted, struct catalog_moved *moved,
-                              struct co_error *error) {
+co_status catalog_put_service(struct co_apply *apply, const char *node, const struct catalog_service *wanted,
+                              struct catalog_moved *moved, struct co_error *error) {
     char room[CO_STORAGE_KEY_MAX], name_room[CO_STORAGE_KEY_MAX];
     const char *parts[] = {node, wanted->id}, *name_parts[] = {wanted->service, node, wanted->id};
     struct co_bytes key = catalog_key(room, parts, 2), bytes;
@@ -173,11 +176,12 @@ co_status catalog_put_service(struct co_apply *apply, const char *node, const st
     row.node = NULL; /* the row's key says it */
     row.create_index = old.create_index;
     row.modify_index = old.modify_index;
-    TRY(put_if_changed(apply, CATALOG_SERVICES, key, &catalog_service_schema, &row, &row.create_index, &row.modify_index, had ? &bytes : NULL,
-                       &is_changed, error));
+    TRY(put_if_changed(apply, CATALOG_SERVICES, key, &catalog_service_schema, &row, &row.create_index,
+                       &row.modify_index, had ? &bytes : NULL, &is_changed, error));
     if (!is_changed) return CO_OK;
     moved->services = true;
-    if (!had || is_renamed) TRY(co_put(apply->txn, CATALOG_SERVICE_NAMES, catalog_key(name_room, name_parts, 3), nothing, error));
+    if (!had || is_renamed)
+        TRY(co_put(apply->txn, CATALOG_SERVICE_NAMES, catalog_key(name_room, name_parts, 3), nothing, error));
     if (is_renamed) {
         TRY(rename_checks(apply, node, &old, &row, moved, error));
         TRY(leave_name(apply, node, old.service, old.id, error));
@@ -185,11 +189,13 @@ co_status catalog_put_service(struct co_apply *apply, const char *node, const st
     return touch_service(apply, row.service, error);
 }
 
-static co_status touch_for_check(struct co_apply *apply, const char *node, const char *service_id, const char *service_name, struct co_error *error) {
+static co_status touch_for_check(struct co_apply *apply, const char *node, const char *service_id,
+                                 const char *service_name, struct co_error *error) {
     return service_id[0] ? touch_service(apply, service_name, error) : touch_services_of(apply, node, error);
 }
 
-co_status catalog_put_check(struct co_apply *apply, const struct catalog_check *wanted, struct catalog_moved *moved, struct co_error *error) {
+co_status catalog_put_check(struct co_apply *apply, const struct catalog_check *wanted, struct catalog_moved *moved,
+                            struct co_error *error) {
     char room[CO_STORAGE_KEY_MAX], other[CO_STORAGE_KEY_MAX];
     const char *parts[] = {wanted->node, wanted->check_id};
     struct co_bytes key = catalog_key(room, parts, 2), bytes;
@@ -202,31 +208,36 @@ co_status catalog_put_check(struct co_apply *apply, const struct catalog_check *
         row.create_index = old.create_index;
     } /* else a create_index that is given is kept: the check follows its service to another name */
     row.modify_index = old.modify_index;
-    bool status_moves = had && strcmp(old.status, row.status) != 0, service_moves = had && !same_name(old.service_name, row.service_name);
+    bool status_moves = had && strcmp(old.status, row.status) != 0,
+         service_moves = had && !same_name(old.service_name, row.service_name);
     if (status_moves) old.status = co_arena_strdup(apply->arena, old.status);
     if (service_moves) {
         old.service_name = co_arena_strdup(apply->arena, old.service_name);
         old.service_id = co_arena_strdup(apply->arena, old.service_id);
     }
     uint64_t kept = row.create_index;
-    TRY(put_if_changed(apply, CATALOG_CHECKS, key, &catalog_check_schema, &row, kept ? &kept : &row.create_index, &row.modify_index,
-                       had ? &bytes : NULL, &is_changed, error));
+    TRY(put_if_changed(apply, CATALOG_CHECKS, key, &catalog_check_schema, &row, kept ? &kept : &row.create_index,
+                       &row.modify_index, had ? &bytes : NULL, &is_changed, error));
     if (!is_changed) return CO_OK;
     moved->checks = true;
-    if (status_moves) TRY(drop(apply, CATALOG_CHECK_STATES, catalog_state_key(other, old.status, row.node, row.check_id), error));
+    if (status_moves)
+        TRY(drop(apply, CATALOG_CHECK_STATES, catalog_state_key(other, old.status, row.node, row.check_id), error));
     /* Put even when it is there: whoever watches this state's checks sees the change by it. */
-    TRY(co_put(apply->txn, CATALOG_CHECK_STATES, catalog_state_key(other, row.status, row.node, row.check_id), nothing, error));
+    TRY(co_put(apply->txn, CATALOG_CHECK_STATES, catalog_state_key(other, row.status, row.node, row.check_id), nothing,
+               error));
     if (service_moves) {
         const char *old_parts[] = {old.service_name, row.node, row.check_id};
         TRY(drop(apply, CATALOG_SERVICE_CHECKS, catalog_key(other, old_parts, 3), error));
         TRY(touch_for_check(apply, row.node, old.service_id, old.service_name, error));
     }
     const char *new_parts[] = {row.service_name, row.node, row.check_id};
-    if (!had || service_moves) TRY(co_put(apply->txn, CATALOG_SERVICE_CHECKS, catalog_key(other, new_parts, 3), nothing, error));
+    if (!had || service_moves)
+        TRY(co_put(apply->txn, CATALOG_SERVICE_CHECKS, catalog_key(other, new_parts, 3), nothing, error));
     return touch_for_check(apply, row.node, row.service_id, row.service_name, error);
 }
 
-co_status catalog_drop_check(struct co_apply *apply, struct co_bytes key, struct catalog_moved *moved, struct co_error *error) {
+co_status catalog_drop_check(struct co_apply *apply, struct co_bytes key, struct catalog_moved *moved,
+                             struct co_error *error) {
     char room[CO_STORAGE_KEY_MAX];
     struct co_bytes bytes;
     struct catalog_check old;
@@ -242,7 +253,8 @@ co_status catalog_drop_check(struct co_apply *apply, struct co_bytes key, struct
     return touch_for_check(apply, old.node, old.service_id, old.service_name, error);
 }
 
-co_status catalog_drop_service(struct co_apply *apply, struct co_bytes key, struct catalog_moved *moved, struct co_error *error) {
+co_status catalog_drop_service(struct co_apply *apply, struct co_bytes key, struct catalog_moved *moved,
+                               struct co_error *error) {
     struct co_bytes bytes, *checks;
     struct catalog_service old;
     size_t count;
@@ -258,8 +270,8 @@ co_status catalog_drop_service(struct co_apply *apply, struct co_bytes key, stru
     return leave_name(apply, node, old.service, old.id, error);
 }
 
-static co_status keys_below(struct co_apply *apply, co_table_id table, struct co_bytes prefix, struct co_bytes **out, size_t *out_count,
-                            struct co_error *error) {
+static co_status keys_below(struct co_apply *apply, co_table_id table, struct co_bytes prefix, struct co_bytes **out,
+                            size_t *out_count, struct co_error *error) {
     struct co_bytes key, row, *keys = NULL;
     size_t count = 0, room = 0;
     struct co_cursor *cursor = co_cursor_open(apply->txn, table);
@@ -274,7 +286,8 @@ static co_status keys_below(struct co_apply *apply, co_table_id table, struct co
     return found(status, error);
 }
 
-co_status catalog_drop_node(struct co_apply *apply, struct co_bytes key, struct catalog_moved *moved, struct co_error *error) {
+co_status catalog_drop_node(struct co_apply *apply, struct co_bytes key, struct catalog_moved *moved,
+                            struct co_error *error) {
     char room[CO_STORAGE_KEY_MAX];
     struct catalog_node old;
     struct co_bytes *keys;

@@ -1,11 +1,13 @@
 /* node.consul: NAME.node[.DC].consul is the node's address, its metadata are TXT records. Packets are the dns module's business. */
 #include "catalog_slice.h"
 
-co_status catalog_zone_question(void *self, const struct co_zone_ask *ask, struct co_arena *arena, const struct co_method **method, void **request) {
+co_status catalog_zone_question(void *self, const struct co_zone_ask *ask, struct co_arena *arena,
+                                const struct co_method **method, void **request) {
     (void)self;
     if (ask->count == 0) return CO_NOT_FOUND;
     const char *name = co_arena_strdup(arena, ask->labels[0]);
-    for (size_t i = 1; i < ask->count; i++) name = co_arena_printf(arena, "%s.%s", name, ask->labels[i]); /* names may hold dots */
+    for (size_t i = 1; i < ask->count; i++)
+        name = co_arena_printf(arena, "%s.%s", name, ask->labels[i]); /* names may hold dots */
     struct catalog_node_request *wanted = co_arena_new(arena, struct catalog_node_request);
     wanted->node = name;
     wanted->no_checks = true;
@@ -14,14 +16,19 @@ co_status catalog_zone_question(void *self, const struct co_zone_ask *ask, struc
     return CO_OK;
 }
 
-co_status catalog_zone_answer(void *self, const struct co_zone_ask *ask, const void *reply, struct co_arena *arena, struct co_endpoints *out) {
+co_status catalog_zone_answer(void *self, const struct co_zone_ask *ask, const void *reply, struct co_arena *arena,
+                              struct co_endpoints *out) {
     const struct catalog_node_reply *answer = reply;
     (void)self;
     (void)ask;
     if (!answer->node) return CO_NOT_FOUND;
     struct co_endpoint *endpoint = co_arena_new(arena, struct co_endpoint);
-    *endpoint = (struct co_endpoint){.node = answer->node->node, .datacenter = answer->node->datacenter, .address = "",
-                                     .node_address = answer->node->address, .service_id = "", .weight = 1,
+    *endpoint = (struct co_endpoint){.node = answer->node->node,
+                                     .datacenter = answer->node->datacenter,
+                                     .address = "",
+                                     .node_address = answer->node->address,
+                                     .service_id = "",
+                                     .weight = 1,
                                      .node_meta = answer->node->meta};
     *out = (struct co_endpoints){endpoint, 1};
     return CO_OK;

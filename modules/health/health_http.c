@@ -69,7 +69,9 @@ static bool one_of(const char *text, const char *const *words, size_t count) {
 }
 
 void health_http_service(void *self, struct co_http *http) {
-    static const char *const yes[] = {"", "1", "t", "T", "true", "TRUE", "True"}, *const no[] = {"0", "f", "F", "false", "FALSE", "False"};
+    static const char *const yes[] = {"", "1", "t", "T", "true", "TRUE", "True"}, *const no[] = {"0",     "f",
+                                                                                                 "F",     "false",
+                                                                                                 "FALSE", "False"};
     struct catalog_query query;
     (void)self;
     if (!catalog_bind(http, http->params[0], "service name", &query)) return;

@@ -13,9 +13,13 @@ static struct catalog_check *check_next(struct checks *checks) {
     return &checks->items[checks->count];
 }
 
-static struct co_records check_list(const struct checks *checks) { return (struct co_records){checks->items, checks->count}; }
+static struct co_records check_list(const struct checks *checks) {
+    return (struct co_records){checks->items, checks->count};
+}
 
-static co_status ended(co_status status) { return status == CO_NOT_FOUND ? CO_OK : status; }
+static co_status ended(co_status status) {
+    return status == CO_NOT_FOUND ? CO_OK : status;
+}
 
 /* Keeps the check that stands at the end of the list when its node has the metadata. Checks come ordered by node, so the last
  * verdict is kept. */
@@ -25,7 +29,8 @@ struct node_filter {
     bool fits;
 };
 
-static co_status node_fits(struct co_query *query, struct node_filter *filter, const char *node, bool *fits, struct co_error *error) {
+static co_status node_fits(struct co_query *query, struct node_filter *filter, const char *node, bool *fits,
+                           struct co_error *error) {
     *fits = true;
     if (filter->wanted->count == 0) return CO_OK;
     if (!filter->node || strcmp(filter->node, node) != 0) {
@@ -41,7 +46,8 @@ static co_status node_fits(struct co_query *query, struct node_filter *filter, c
 }
 
 /* Rows of CATALOG_CHECKS below a prefix. */
-static co_status checks_below(struct co_query *query, struct co_bytes prefix, struct node_filter *filter, struct checks *checks, struct co_error *error) {
+static co_status checks_below(struct co_query *query, struct co_bytes prefix, struct node_filter *filter,
+                              struct checks *checks, struct co_error *error) {
     struct co_bytes key, row;
     struct co_cursor *cursor = co_cursor_open(query->txn, CATALOG_CHECKS);
     co_status status = co_cursor_seek(cursor, prefix, &key, &row);
@@ -59,15 +65,16 @@ static co_status checks_below(struct co_query *query, struct co_bytes prefix, st
 }
 
 /* Rows of CATALOG_CHECKS whose keys stand in an index table, behind the first part of the index's keys. */
-static co_status checks_by_index(struct co_query *query, co_table_id index, struct co_bytes prefix, size_t head, struct node_filter *filter,
-                                 struct checks *checks, struct co_error *error) {
+static co_status checks_by_index(struct co_query *query, co_table_id index, struct co_bytes prefix, size_t head,
+                                 struct node_filter *filter, struct checks *checks, struct co_error *error) {
     struct co_bytes key, empty;
     struct co_cursor *cursor = co_cursor_open(query->txn, index);
     co_status status = co_cursor_seek(cursor, prefix, &key, &empty);
     while (status == CO_OK && co_bytes_starts(key, prefix)) {
         struct catalog_check *check = check_next(checks);
         bool fits = true;
-        status = catalog_read_check(query->txn, co_bytes((const char *)key.data + head, key.size - head), check, query->arena, error);
+        status = catalog_read_check(query->txn, co_bytes((const char *)key.data + head, key.size - head), check,
+                                    query->arena, error);
         if (status == CO_NOT_FOUND) status = co_fail(error, CO_CORRUPT, "an index names a check that does not exist");
         if (!status && filter) status = node_fits(query, filter, check->node, &fits, error);
         if (status) break;
@@ -133,7 +140,7 @@ co_status health_checks_in_state(struct co_query *query, const void *request, vo
 
 struct instances {
     struct co_query *query;
-    const char *service; /* as asked for */
+    const char *service;             /* as asked for */
     const struct catalog_node *node; /* whose checks stand in the lists below */
     struct checks node_checks, service_checks;
     struct health_instance *items;
@@ -161,13 +168,15 @@ static co_status take(void *arg, struct catalog_node *node, struct catalog_servi
     struct health_instance *instance = &all->items[all->count++];
     *instance = (struct health_instance){.node = node, .service = service};
     size_t own = 0;
-    for (size_t i = 0; i < all->service_checks.count; i++) own += strcmp(all->service_checks.items[i].service_id, service->id) == 0;
+    for (size_t i = 0; i < all->service_checks.count; i++)
+        own += strcmp(all->service_checks.items[i].service_id, service->id) == 0;
     size_t count = all->node_checks.count + own;
     if (own == 0) { /* the node's list serves all */
         instance->checks = check_list(&all->node_checks);
         return CO_OK;
     }
-    struct catalog_check *checks = co_arena_alloc(all->query->arena, count * sizeof *checks), *at = checks + all->node_checks.count;
+    struct catalog_check *checks = co_arena_alloc(all->query->arena, count * sizeof *checks),
+                         *at = checks + all->node_checks.count;
     if (all->node_checks.count) memcpy(checks, all->node_checks.items, all->node_checks.count * sizeof *checks);
     for (size_t i = 0; i < all->service_checks.count; i++) {
         if (strcmp(all->service_checks.items[i].service_id, service->id) == 0) *at++ = all->service_checks.items[i];

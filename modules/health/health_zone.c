@@ -2,7 +2,8 @@
  * A critical check of the instance or of its node excludes it; only_passing excludes warnings too. */
 #include "health.h"
 
-co_status health_zone_question(void *self, const struct co_zone_ask *ask, struct co_arena *arena, const struct co_method **method, void **request) {
+co_status health_zone_question(void *self, const struct co_zone_ask *ask, struct co_arena *arena,
+                               const struct co_method **method, void **request) {
     const char *name, *tag = NULL;
     (void)self;
     if (ask->count == 0) return CO_NOT_FOUND;
@@ -39,9 +40,12 @@ static enum state state_of(const struct health_instance *instance) {
     return state;
 }
 
-static uint16_t to_u16(int64_t value) { return value < 0 ? 0 : value > UINT16_MAX ? UINT16_MAX : (uint16_t)value; }
+static uint16_t to_u16(int64_t value) {
+    return value < 0 ? 0 : value > UINT16_MAX ? UINT16_MAX : (uint16_t)value;
+}
 
-co_status health_zone_answer(void *self, const struct co_zone_ask *ask, const void *reply, struct co_arena *arena, struct co_endpoints *out) {
+co_status health_zone_answer(void *self, const struct co_zone_ask *ask, const void *reply, struct co_arena *arena,
+                             struct co_endpoints *out) {
     const struct health_instances_reply *answer = reply;
     const struct health_instance *instances = answer->instances.items;
     (void)self;
@@ -52,9 +56,14 @@ co_status health_zone_answer(void *self, const struct co_zone_ask *ask, const vo
         const struct catalog_node *node = instances[i].node;
         const struct catalog_service *service = instances[i].service;
         int64_t weight = state == STATE_WARNING ? service->weights.warning : service->weights.passing;
-        out->items[out->count++] = (struct co_endpoint){
-            .node = node->node, .datacenter = node->datacenter, .address = service->address, .node_address = node->address,
-            .service_id = service->id, .port = to_u16(service->port), .weight = to_u16(weight), .node_meta = node->meta};
+        out->items[out->count++] = (struct co_endpoint){.node = node->node,
+                                                        .datacenter = node->datacenter,
+                                                        .address = service->address,
+                                                        .node_address = node->address,
+                                                        .service_id = service->id,
+                                                        .port = to_u16(service->port),
+                                                        .weight = to_u16(weight),
+                                                        .node_meta = node->meta};
     }
     return out->count ? CO_OK : CO_NOT_FOUND;
 }

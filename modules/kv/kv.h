@@ -27,16 +27,29 @@ struct kv_apply_request {
     const char *op;
     struct kv_entry entry;
 };
-struct kv_apply_reply { bool is_done; };
+struct kv_apply_reply {
+    bool is_done;
+};
 
 /* KVS.Get and KVS.List take a key or prefix, KVS.ListKeys also a separator. */
-struct kv_request { const char *key, *separator; };
-struct kv_list { struct co_records entries; }; /* of struct kv_entry */
-struct kv_keys { struct co_strings keys; };
+struct kv_request {
+    const char *key, *separator;
+};
+struct kv_list {
+    struct co_records entries;
+}; /* of struct kv_entry */
+struct kv_keys {
+    struct co_strings keys;
+};
 
 /* KVS.Reap: looks at tombstones from key `from` on, at most KV_REAP_STEP, and drops those of `index` and older. */
-struct kv_reap_request { uint64_t index; const char *from; };
-struct kv_reap_reply { const char *next; }; /* "" = the table's end was reached */
+struct kv_reap_request {
+    uint64_t index;
+    const char *from;
+};
+struct kv_reap_reply {
+    const char *next;
+}; /* "" = the table's end was reached */
 #define KV_REAP_STEP 1024
 
 extern const struct co_schema kv_entry_schema, kv_apply_request_schema, kv_apply_reply_schema, kv_request_schema,
@@ -45,7 +58,9 @@ extern const struct co_schema kv_entry_schema, kv_apply_request_schema, kv_apply
 enum kv_method { KV_APPLY, KV_REAP, KV_GET, KV_LIST, KV_LIST_KEYS, KV_METHOD_COUNT };
 extern const struct co_method kv_methods[KV_METHOD_COUNT];
 
-struct kv_config { struct co_duration tombstone_ttl; };
+struct kv_config {
+    struct co_duration tombstone_ttl;
+};
 
 /* At each mark the leader notes the applied index; a mark older than the tombstones' time to live is reaped up to. */
 #define KV_MARKS 16
@@ -55,7 +70,7 @@ struct kv {
     int64_t ttl_ms;
     uint64_t marks[KV_MARKS]; /* applied indexes, one per ttl / (KV_MARKS - 1), newest last */
     size_t mark_count;
-    uint64_t reap_index;      /* what is being reaped; 0: nothing */
+    uint64_t reap_index; /* what is being reaped; 0: nothing */
 };
 
 co_status kv_init(struct co_ctx *, void *self, const void *config, struct co_error *);

@@ -3,10 +3,10 @@
  * index of a prefix grows although the row that had the highest one is gone. Table indexes: "kvs", "tombstones". */
 #include "kv.h"
 
-#define TRY(expression)                       \
-    do {                                      \
-        co_status status_ = (expression);     \
-        if (status_) return status_;          \
+#define TRY(expression)                                                                                                \
+    do {                                                                                                               \
+        co_status status_ = (expression);                                                                              \
+        if (status_) return status_;                                                                                   \
     } while (0)
 
 co_status kv_prepare(struct co_prepare *prepare, void *request, struct co_error *error) {
@@ -34,17 +34,20 @@ co_status kv_prepare(struct co_prepare *prepare, void *request, struct co_error 
     return CO_OK;
 }
 
-static bool text_equal(const char *a, const char *b) { return strcmp(a ? a : "", b ? b : "") == 0; }
+static bool text_equal(const char *a, const char *b) {
+    return strcmp(a ? a : "", b ? b : "") == 0;
+}
 
-static co_status set(struct co_apply *apply, const struct kv_entry *wanted, const struct kv_entry *old, struct co_bytes key,
-                     struct co_error *error) {
+static co_status set(struct co_apply *apply, const struct kv_entry *wanted, const struct kv_entry *old,
+                     struct co_bytes key, struct co_error *error) {
     struct kv_entry entry = *wanted;
     entry.key = NULL;
+    if (entry.value.size == 0) entry.value.data = NULL; /* an empty value shows as null */
     entry.create_index = old ? old->create_index : apply->index;
     entry.modify_index = apply->index;
     entry.session = old ? old->session : NULL; /* a plain write leaves the lock's holder alone */
-    if (old && old->lock_index == entry.lock_index && old->flags == entry.flags && co_bytes_equal(old->value, entry.value) &&
-        text_equal(old->session, entry.session)) {
+    if (old && old->lock_index == entry.lock_index && old->flags == entry.flags &&
+        co_bytes_equal(old->value, entry.value) && text_equal(old->session, entry.session)) {
         return CO_OK;
     }
     TRY(co_row_put(apply->txn, KV_ENTRIES, key, &kv_entry_schema, &entry, error));

@@ -48,7 +48,8 @@ static void render_keys(struct co_http_page *page, const void *request, const vo
     co_buffer_fini(&json);
 }
 
-static void written(struct co_http *http, co_status status, const struct co_error *error, uint64_t index, const void *reply) {
+static void written(struct co_http *http, co_status status, const struct co_error *error, uint64_t index,
+                    const void *reply) {
     (void)index;
     if (status) {
         co_http_fail(http, error);
@@ -131,14 +132,15 @@ static void put(struct co_http *http, const char *key) {
     }
     long long limit = co_ctx_agent(http->ctx)->limits.kv_max_value_size;
     if ((long long)http->body.size > limit) {
-        co_http_text(http, 413, "Request body(%zu bytes) too large, max size: %lld bytes. See limits.kv_max_value_size.",
+        co_http_text(http, 413,
+                     "Request body(%zu bytes) too large, max size: %lld bytes. See limits.kv_max_value_size.",
                      http->body.size, limit);
         return;
     }
     co_http_write(http, &kv_methods[KV_APPLY], &request, written);
 }
 
-static void delete(struct co_http *http, const char *key) {
+static void delete (struct co_http *http, const char *key) {
     static const char *const exclude[] = {"cas", "recurse"};
     if (!exclusive(http, exclude, CO_COUNT(exclude))) return;
     struct kv_apply_request request = {.op = "delete", .entry = {.key = key}};

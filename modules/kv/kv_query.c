@@ -3,13 +3,16 @@
  * waiting client does not spin. Each answer watches just its key or prefix: other writes do not wake it. */
 #include "kv.h"
 
-static uint64_t later(uint64_t a, uint64_t b) { return a > b ? a : b; }
+static uint64_t later(uint64_t a, uint64_t b) {
+    return a > b ? a : b;
+}
 
 static uint64_t table_index(struct co_txn *txn) {
     return later(co_index_get(txn, "kvs"), co_index_get(txn, "tombstones"));
 }
 
-static co_status newest_tombstone(struct co_query *query, struct co_bytes prefix, uint64_t *index, struct co_error *error) {
+static co_status newest_tombstone(struct co_query *query, struct co_bytes prefix, uint64_t *index,
+                                  struct co_error *error) {
     struct co_bytes key, row;
     struct co_cursor *cursor = co_cursor_open(query->txn, KV_TOMBSTONES);
     co_status status = co_cursor_seek(cursor, prefix, &key, &row);
@@ -40,8 +43,9 @@ co_status kv_get(struct co_query *query, const void *request, void *reply, struc
 }
 
 /* Calls `take` for each entry below the prefix and sets the answer's index. */
-static co_status walk(struct co_query *query, struct co_bytes prefix, void (*take)(void *arg, struct co_bytes key, const struct kv_entry *),
-                      void *arg, struct co_error *error) {
+static co_status walk(struct co_query *query, struct co_bytes prefix,
+                      void (*take)(void *arg, struct co_bytes key, const struct kv_entry *), void *arg,
+                      struct co_error *error) {
     query->index = table_index(query->txn);
     if (prefix.size > CO_STORAGE_KEY_MAX) return CO_OK;
     co_query_watch(query, KV_ENTRIES, prefix, false);
@@ -126,7 +130,8 @@ co_status kv_list_keys(struct co_query *query, const void *request, void *reply,
     const struct kv_request *wanted = request;
     struct kv_keys *list = reply;
     struct co_bytes prefix = co_bytes_text(wanted->key ? wanted->key : "");
-    struct keys keys = {.arena = query->arena, .prefix_size = prefix.size,
+    struct keys keys = {.arena = query->arena,
+                        .prefix_size = prefix.size,
                         .separator = co_bytes_text(wanted->separator ? wanted->separator : "")};
     co_status status = walk(query, prefix, take_key, &keys, error);
     list->keys = (struct co_strings){keys.items, keys.count};

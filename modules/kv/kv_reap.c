@@ -29,7 +29,9 @@ static void reaped(void *arg, co_status status, const struct co_error *error, ui
     const struct kv_reap_reply *answer = reply;
     (void)index;
     if (status || !answer || !answer->next || !answer->next[0] || !co_timer_is_armed(&kv->timer)) {
-        if (status) co_log_warn(co_ctx_log(kv->ctx), "could not drop old tombstones; trying again later", "error=%s", error->text);
+        if (status)
+            co_log_warn(co_ctx_log(kv->ctx), "could not drop old tombstones; trying again later", "error=%s",
+                        error->text);
         kv->reap_index = 0;
         return;
     }
