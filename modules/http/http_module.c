@@ -8,7 +8,9 @@ CO_SCHEMA(rules_schema, struct http_rules, "HTTPConfig",
     CO_FIELD(0, struct http_rules, allow_write_http_from, "AllowWriteHTTPFrom", CO_ONE_OR_MANY,
              .doc = "Networks from which PUT, POST and DELETE are accepted; empty: from everywhere."),
     CO_FIELD(0, struct http_rules, response_headers, "ResponseHeaders", 0,
-             .doc = "Headers added to every answer, e.g. Access-Control-Allow-Origin."));
+             .doc = "Headers added to every answer, e.g. Access-Control-Allow-Origin."),
+    CO_FIELD(0, struct http_rules, max_header_bytes, "MaxHeaderBytes", 0, .fallback = "16384",
+             .doc = "Memory of one connection: request line, headers and the headers of the answer. Cleared after every request, so large is slow."));
 
 CO_SCHEMA(http_settings_schema, struct http_settings, "HTTP",
     CO_RECORD(0, struct http_settings, rules, "HTTPConfig", CO_AGENT_KEY, &rules_schema, .config = "http_config",

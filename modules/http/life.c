@@ -20,6 +20,8 @@ co_status http_init(struct co_ctx *ctx, void *self, const void *config, struct c
         return co_fail(error, CO_INVALID, "modules.http.connections_max must be between 1 and 1000000");
     if (server->settings.idle_timeout.ns < 0 || server->settings.idle_timeout.ns > 86400 * CO_SECOND)
         return co_fail(error, CO_INVALID, "modules.http.idle_timeout must be between 0s (never) and 24h");
+    if (server->settings.rules.max_header_bytes < 4096 || server->settings.rules.max_header_bytes > 1 << 20)
+        return co_fail(error, CO_INVALID, "http_config.max_header_bytes must be between 4096 and 1048576");
     MHD_set_panic_func(on_panic, NULL);
     return http_rules_load(server, error);
 }

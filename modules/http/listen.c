@@ -125,7 +125,7 @@ static co_status start_daemon(struct http_listener *listener, int fd, struct co_
     struct MHD_OptionItem options[] = {
         {MHD_OPTION_CONNECTION_LIMIT, connection_limit(&server->settings), NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)(server->settings.idle_timeout.ns / CO_SECOND), NULL},
-        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, HTTP_CONNECTION_BYTES, NULL},
+        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)server->settings.rules.max_header_bytes, NULL},
         {MHD_OPTION_PER_IP_CONNECTION_LIMIT, per_client > 0 && per_client < INT32_MAX ? (intptr_t)per_client : 0, NULL},
         {MHD_OPTION_END, 0, NULL},
     };

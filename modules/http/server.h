@@ -11,7 +11,6 @@
 #include "http/uri.h"
 
 enum {
-    HTTP_CONNECTION_BYTES = 32 * 1024, /* request line and headers of one request; also the read and write buffers */
     HTTP_BODY_DEFAULT = 512 * 1024,
     HTTP_ZIP_BYTES_MIN = 1400,       /* smaller bodies fit one packet anyway */
     HTTP_STREAM_BYTES_MAX = 4 << 20, /* queued for a slow reader before it is dropped */
@@ -22,6 +21,7 @@ enum {
 struct http_rules {
     struct co_strings block_endpoints, allow_write_http_from;
     struct co_map response_headers;
+    int64_t max_header_bytes;
 };
 
 struct http_settings {

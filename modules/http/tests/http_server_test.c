@@ -216,7 +216,7 @@ void co_ctx_offers(struct co_ctx *ctx, enum co_offer_kind kind,
 /* --- starting and stopping --- */
 
 static struct http_settings fresh_settings(void) {
-    return (struct http_settings){.idle_timeout = {120 * CO_SECOND}, .connections_max = 100};
+    return (struct http_settings){.rules = {.max_header_bytes = 16384}, .idle_timeout = {120 * CO_SECOND}, .connections_max = 100};
 }
 
 static void start_with(struct http_settings settings, const char *address) {
