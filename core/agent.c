@@ -21,11 +21,11 @@ struct runtime {
     struct co_agent agent;
     struct co_ctx ctx; /* the core's own view, for metrics and hooks; module is NULL */
     const struct co_conf_input *input;
-    struct co_conf *conf;          /* the one we started with: slots, registry, settings */
+    struct co_conf *conf; /* the one we started with: slots, registry, settings */
     struct co_agent_settings settings;
-    struct co_arena arena;         /* settings that changed by reload */
-    struct co_conf *newest;        /* of the last reload */
-    struct co_conf *retired;       /* the one before: late callbacks may still read it */
+    struct co_arena arena;   /* settings that changed by reload */
+    struct co_conf *newest;  /* of the last reload */
+    struct co_conf *retired; /* the one before: late callbacks may still read it */
     struct co_slot **slots;
     size_t count;
     struct co_datadir datadir;
@@ -33,8 +33,8 @@ struct runtime {
     bool has_pid_file;
     /* stopping */
     bool is_stopping, leaves;
-    size_t stop_at;                /* slots below this are still to be stopped */
-    struct co_slot *waiting;       /* for its stopped() */
+    size_t stop_at;          /* slots below this are still to be stopped */
+    struct co_slot *waiting; /* for its stopped() */
     struct co_timer deadline;
     struct co_defer stop_defer;
     struct co_defer begin_defer;
@@ -43,7 +43,9 @@ struct runtime {
     void *running_arg;
 };
 
-static struct runtime *runtime_of(struct co_ctx *ctx) { return ctx->agent->runtime; }
+static struct runtime *runtime_of(struct co_ctx *ctx) {
+    return ctx->agent->runtime;
+}
 
 /* --- stopping --- */
 
@@ -51,8 +53,8 @@ static void stop_next(void *arg);
 
 static void stop_overdue(void *arg) {
     struct runtime *runtime = arg;
-    co_log_error(runtime->agent.log, "module does not stop, going on without it", "module=%s seconds=%d", runtime->waiting->ctx.module->name,
-                 STOP_DEADLINE_MS / 1000);
+    co_log_error(runtime->agent.log, "module does not stop, going on without it", "module=%s seconds=%d",
+                 runtime->waiting->ctx.module->name, STOP_DEADLINE_MS / 1000);
     runtime->waiting = NULL;
     stop_next(runtime);
 }
@@ -93,7 +95,8 @@ void co_agent_stop(struct co_ctx *ctx, bool leave) {
     struct runtime *runtime = runtime_of(ctx);
     if (runtime->is_stopping || runtime->begin_defer.is_queued) return;
     runtime->leaves = leave;
-    co_log_info(runtime->agent.log, leave ? "Gracefully shutting down agent..." : "Shutting down agent", "modules=%zu", runtime->count);
+    co_log_info(runtime->agent.log, leave ? "Gracefully shutting down agent..." : "Shutting down agent", "modules=%zu",
+                runtime->count);
     co_defer_start(runtime->agent.loop, &runtime->begin_defer, begin_stop, runtime);
 }
 
@@ -105,8 +108,10 @@ static void log_problems(struct runtime *runtime, const struct co_conf *conf, bo
         if (!problem->is_warning && !with_errors) continue;
         struct co_buffer text = {0};
         co_conf_problem_write(problem, &text);
-        if (problem->is_warning) co_log_warn(runtime->agent.log, co_buffer_text(&text), "%s", "");
-        else co_log_error(runtime->agent.log, co_buffer_text(&text), "%s", "");
+        if (problem->is_warning)
+            co_log_warn(runtime->agent.log, co_buffer_text(&text), "%s", "");
+        else
+            co_log_error(runtime->agent.log, co_buffer_text(&text), "%s", "");
         co_buffer_fini(&text);
     }
 }
@@ -138,7 +143,9 @@ static void warn_restart(struct runtime *runtime, const struct co_conf *next) {
     for (size_t i = 0; i < next->slot_count; i++)
         if (!slot_of(runtime->conf, next->slots[i]->ctx.module->name))
             co_buffer_printf(&keys, "%smodules.%s", keys.size ? ", " : "", next->slots[i]->ctx.module->name);
-    if (keys.size) co_log_warn(runtime->agent.log, "these changes need a restart and are ignored until then", "keys=%s", co_buffer_text(&keys));
+    if (keys.size)
+        co_log_warn(runtime->agent.log, "these changes need a restart and are ignored until then", "keys=%s",
+                    co_buffer_text(&keys));
     co_buffer_fini(&keys);
 }
 
@@ -160,7 +167,7 @@ static void hand_over(struct co_slot *slot, const void *config, struct co_conf *
     slot->config = config;
     slot->conf = conf;
     conf->users++;
-    if (before) co_conf_free(before);
+    co_conf_free(before);
 }
 
 co_status co_agent_reload(struct co_ctx *ctx, struct co_error *error) {
@@ -191,8 +198,11 @@ co_status co_agent_reload(struct co_ctx *ctx, struct co_error *error) {
             hand_over(slot, fresh->config, next);
             continue;
         }
-        co_log_error(runtime->agent.log, "module keeps its old configuration", "module=%s error=%s", slot->ctx.module->name, reason.text);
-        if (!status) status = co_fail(error, CO_INVALID, "module %s keeps its old configuration: %s", slot->ctx.module->name, reason.text);
+        co_log_error(runtime->agent.log, "module keeps its old configuration", "module=%s error=%s",
+                     slot->ctx.module->name, reason.text);
+        if (!status)
+            status = co_fail(error, CO_INVALID, "module %s keeps its old configuration: %s", slot->ctx.module->name,
+                             reason.text);
     }
     return status;
 }
@@ -210,7 +220,8 @@ static void on_signal(void *arg, int signum) {
     if (signum == SIGHUP) {
         co_log_info(runtime->agent.log, "Caught signal", "signal=%s", "hangup");
         struct co_error error = {0};
-        if (co_agent_reload(&runtime->ctx, &error)) co_log_error(runtime->agent.log, "reload failed", "error=%s", error.text);
+        if (co_agent_reload(&runtime->ctx, &error))
+            co_log_error(runtime->agent.log, "reload failed", "error=%s", error.text);
         return;
     }
     if (signum == SIGUSR1) {
@@ -233,10 +244,12 @@ static void print_problems(const struct co_conf *conf) {
         const struct co_conf_problem *problem = &conf->problems.items[i];
         struct co_buffer text = {0};
         co_conf_problem_write(problem, &text);
-        fprintf(stderr, "%s%s%s\n", problem->place.file ? "" : "==> ", problem->is_warning ? "warning: " : "", co_buffer_text(&text));
+        fprintf(stderr, "%s%s%s\n", problem->place.file ? "" : "==> ", problem->is_warning ? "warning: " : "",
+                co_buffer_text(&text));
         co_buffer_fini(&text);
     }
-    if (conf->problems.errors > 1) fprintf(stderr, "==> %zu errors in the configuration; nothing was started\n", conf->problems.errors);
+    if (conf->problems.errors > 1)
+        fprintf(stderr, "==> %zu errors in the configuration; nothing was started\n", conf->problems.errors);
 }
 
 static void print_banner(const struct co_agent_settings *settings) {
@@ -250,10 +263,11 @@ static void print_banner(const struct co_agent_settings *settings) {
            "       Client Addr: [%s] (HTTP: %d, HTTPS: %d, gRPC: %d, DNS: %d)\n"
            "      Cluster Addr: %s (LAN: %d, WAN: %d)\n"
            "\n==> Log data will now stream in as it occurs:\n\n",
-           CO_VERSION, *revision ? " (Revision: '" : "", revision, *revision ? "')" : "", settings->node_id, settings->node_name,
-           settings->datacenter, settings->is_server ? "true" : "false", settings->bootstrap ? "true" : "false", settings->client_addr,
-           settings->ports.http, settings->ports.https, settings->ports.grpc, settings->ports.dns, settings->advertise_addr,
-           settings->ports.serf_lan, settings->ports.serf_wan);
+           CO_VERSION, *revision ? " (Revision: '" : "", revision, *revision ? "')" : "", settings->node_id,
+           settings->node_name, settings->datacenter, settings->is_server ? "true" : "false",
+           settings->bootstrap ? "true" : "false", settings->client_addr, settings->ports.http, settings->ports.https,
+           settings->ports.grpc, settings->ports.dns, settings->advertise_addr, settings->ports.serf_lan,
+           settings->ports.serf_wan);
     fflush(stdout);
 }
 
@@ -267,8 +281,10 @@ static void raise_file_limit(void) {
 
 static void take_interface(struct co_agent *agent, const struct co_slot *slot) {
     const struct co_offer *offer;
-    if ((offer = co_module_offer(slot->ctx.module, CO_OFFER_STORAGE))) agent->storage = (struct co_storage){offer->table, slot->ctx.self};
-    if ((offer = co_module_offer(slot->ctx.module, CO_OFFER_JOURNAL))) agent->journal = (struct co_journal){offer->table, slot->ctx.self};
+    if ((offer = co_module_offer(slot->ctx.module, CO_OFFER_STORAGE)))
+        agent->storage = (struct co_storage){offer->table, slot->ctx.self};
+    if ((offer = co_module_offer(slot->ctx.module, CO_OFFER_JOURNAL)))
+        agent->journal = (struct co_journal){offer->table, slot->ctx.self};
     if ((offer = co_module_offer(slot->ctx.module, CO_OFFER_CONSENSUS)))
         agent->consensus = (struct co_consensus){offer->table, slot->ctx.self};
 }
@@ -282,7 +298,7 @@ static co_status init_modules(struct runtime *runtime, struct co_error *error) {
         snprintf(name, sizeof name, "agent.%s", module->name);
         slot->ctx.log = co_log_named(name);
         slot->ctx.self = module->state_size ? co_calloc(1, module->state_size) : NULL;
-        hand_over(slot, slot->config, runtime->conf);
+        runtime->conf->users++; /* slot->conf holds on to it */
     }
     co_registry_attach(runtime->agent.registry);
     for (size_t i = 0; i < runtime->count; i++) {
@@ -348,7 +364,8 @@ static void notify_ready(void) {
     if (path[0] == '@') address.sun_path[0] = '\0';
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return;
-    if (sendto(fd, "READY=1", 7, MSG_NOSIGNAL, (struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size)) < 0)
+    if (sendto(fd, "READY=1", 7, MSG_NOSIGNAL, (struct sockaddr *)&address,
+               (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size)) < 0)
         co_log_warn(co_log_named("agent"), "cannot tell systemd that the agent is ready", "error=%s", strerror(errno));
     close(fd);
 }
@@ -429,7 +446,8 @@ int co_agent_run_with(const struct co_conf_input *input, void (*running)(void *a
     print_banner(&runtime.settings);
     log_problems(&runtime, runtime.conf, false);
     if (!runtime.settings.is_server)
-        co_log_warn(runtime.agent.log, "this version cannot join servers yet: the agent keeps a state of its own", "%s", "");
+        co_log_warn(runtime.agent.log, "this version cannot join servers yet: the agent keeps a state of its own", "%s",
+                    "");
     if (bring_up(&runtime, &error)) {
         fprintf(stderr, "==> %s\n", error.text);
         co_defer_start(runtime.agent.loop, &runtime.begin_defer, begin_stop, &runtime);
@@ -448,4 +466,6 @@ out:
     return code;
 }
 
-int co_agent_run(const struct co_conf_input *input) { return co_agent_run_with(input, NULL, NULL); }
+int co_agent_run(const struct co_conf_input *input) {
+    return co_agent_run_with(input, NULL, NULL);
+}

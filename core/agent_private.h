@@ -10,10 +10,10 @@ CO_EXPORT int co_agent_run(const struct co_conf_input *);
 /* The same for tests: `running` is called on the loop once everything has started; it may call co_agent_stop. */
 CO_EXPORT int co_agent_run_with(const struct co_conf_input *, void (*running)(void *arg, struct co_ctx *), void *arg);
 
-
-
 /* --- datadir.c --- */
-struct co_datadir { int lock_fd; };
+struct co_datadir {
+    int lock_fd;
+};
 #define CO_DATADIR_LAYOUT 1
 /* Makes the directory if need be, locks it, checks its layout. */
 CO_EXPORT co_status co_datadir_open(struct co_datadir *, const char *path, struct co_error *);
@@ -28,7 +28,8 @@ CO_EXPORT co_status co_file_read(const char *path, char *out, size_t size, struc
 /* --- flags.c --- */
 /* Reads the flags of `cohort agent` (argv[0] is not looked at). Returns CO_INVALID with a message, or CO_CANCELLED when help
  * was asked for. Everything lives in the arena. */
-CO_EXPORT co_status co_flags_parse(struct co_arena *, int argc, char **argv, struct co_conf_input *out, struct co_error *);
+CO_EXPORT co_status co_flags_parse(struct co_arena *, int argc, char **argv, struct co_conf_input *out,
+                                   struct co_error *);
 CO_EXPORT void co_flags_help(struct co_buffer *out);
 
 /* --- cmd_*.c: commands of the program itself --- */

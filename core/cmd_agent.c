@@ -94,8 +94,11 @@ int co_cmd_validate(const struct co_command *command, int argc, char **argv) {
         fprintf(stderr, "%s%s\n", problem->is_warning ? "warning: " : "", co_buffer_text(&text));
         co_buffer_fini(&text);
     }
-    if (code) fprintf(stderr, "Config validation failed: %zu %s\n", conf->problems.errors, conf->problems.errors == 1 ? "error" : "errors");
-    else if (!is_quiet) puts("Configuration is valid!");
+    if (code)
+        fprintf(stderr, "Config validation failed: %zu %s\n", conf->problems.errors,
+                conf->problems.errors == 1 ? "error" : "errors");
+    else if (!is_quiet)
+        puts("Configuration is valid!");
 out:
     co_conf_free(conf);
     co_arena_fini(&arena);
@@ -119,7 +122,10 @@ int co_cmd_version(const struct co_command *command, int argc, char **argv) {
         }
         is_json = strcmp(value, "json") == 0;
     }
-    if (is_json) printf("{\n    \"Version\": \"%s\",\n    \"Revision\": \"%s\",\n    \"ModuleABI\": %d\n}\n", CO_VERSION, co_build_revision(), CO_MODULE_ABI);
-    else printf("Cohort v%s\nRevision %s\n", CO_VERSION, co_build_revision());
+    if (is_json)
+        printf("{\n    \"Version\": \"%s\",\n    \"Revision\": \"%s\",\n    \"ModuleABI\": %d\n}\n", CO_VERSION,
+               co_build_revision(), CO_MODULE_ABI);
+    else
+        printf("Cohort v%s\nRevision %s\n", CO_VERSION, co_build_revision());
     return 0;
 }

@@ -11,15 +11,20 @@
 
 enum format { TEXT, JSON, MARKDOWN };
 
-struct row { const char *name, *offers, *status, *summary; };
+struct row {
+    const char *name, *offers, *status, *summary;
+};
 
 static void add_offer_words(const struct co_module *module, struct co_buffer *out) {
     for (const struct co_offer *offer = module->offers; offer->kind != CO_OFFER_END; offer++) {
         if (out->size) co_buffer_add_text(out, ", ");
         enum co_offer_kind kind;
-        if (co_offer_kind_parse(co_offer_kind_name(offer->kind), &kind)) co_buffer_printf(out, "%s \"%s\"", co_offer_kind_name(offer->kind), offer->name ? offer->name : "");
-        else if (offer->kind == CO_OFFER_CHECKER) co_buffer_printf(out, "checker \"%s\"", ((const struct co_checker *)offer->table)->type);
-        else co_buffer_printf(out, "%zu %s", offer->count, co_offer_kind_name(offer->kind));
+        if (co_offer_kind_parse(co_offer_kind_name(offer->kind), &kind))
+            co_buffer_printf(out, "%s \"%s\"", co_offer_kind_name(offer->kind), offer->name ? offer->name : "");
+        else if (offer->kind == CO_OFFER_CHECKER)
+            co_buffer_printf(out, "checker \"%s\"", ((const struct co_checker *)offer->table)->type);
+        else
+            co_buffer_printf(out, "%zu %s", offer->count, co_offer_kind_name(offer->kind));
     }
     if (!out->size) co_buffer_add_text(out, "-");
 }
@@ -27,7 +32,8 @@ static void add_offer_words(const struct co_module *module, struct co_buffer *ou
 static const char *standing(struct co_arena *arena, const char *name) {
     struct co_conf_problems problems = {.arena = arena};
     for (int is_dev = 0; is_dev < 2; is_dev++)
-        for (const struct co_conf_module *entry = co_conf_plan(arena, co_tree_object(arena), is_dev, &problems); entry; entry = entry->next)
+        for (const struct co_conf_module *entry = co_conf_plan(arena, co_tree_object(arena), is_dev, &problems); entry;
+             entry = entry->next)
             if (strcmp(entry->module, name) == 0) return is_dev ? "with -dev" : "standard";
     return "on demand";
 }
@@ -44,8 +50,8 @@ static struct row *read_all(struct co_arena *arena, size_t *count) {
             continue;
         }
         add_offer_words(loaded.module, &offers);
-        rows[i] = (struct row){names.items[i], co_arena_strdup(arena, co_buffer_text(&offers)), standing(arena, names.items[i]),
-                               loaded.module->summary ? loaded.module->summary : ""};
+        rows[i] = (struct row){names.items[i], co_arena_strdup(arena, co_buffer_text(&offers)),
+                               standing(arena, names.items[i]), loaded.module->summary ? loaded.module->summary : ""};
         co_buffer_fini(&offers);
     }
     *count = names.count;
@@ -90,7 +96,8 @@ static int list_modules(struct co_arena *arena, enum format format) {
     if (offers_width > 44) offers_width = 44;
     printf("%-*s  %-*s  %-9s  %s\n", (int)name_width, "Module", (int)offers_width, "Offers", "Status", "Summary");
     for (size_t i = 0; i < count; i++)
-        printf("%-*s  %-*s  %-9s  %s\n", (int)name_width, rows[i].name, (int)offers_width, rows[i].offers, rows[i].status, rows[i].summary);
+        printf("%-*s  %-*s  %-9s  %s\n", (int)name_width, rows[i].name, (int)offers_width, rows[i].offers,
+               rows[i].status, rows[i].summary);
     if (count == 0) puts("No modules were found.");
     return 0;
 }
@@ -99,23 +106,36 @@ static int list_modules(struct co_arena *arena, enum format format) {
 
 static const char *kind_text(const struct co_field *field) {
     switch ((enum co_kind)field->kind) {
-    case CO_KIND_BOOL: return "bool";
+    case CO_KIND_BOOL:
+        return "bool";
     case CO_KIND_I32:
     case CO_KIND_I64:
-    case CO_KIND_U64: return "integer";
-    case CO_KIND_F64: return "number";
-    case CO_KIND_STRING: return "string";
-    case CO_KIND_BYTES: return "base64";
-    case CO_KIND_DURATION: return "duration";
-    case CO_KIND_SIZE: return "size";
-    case CO_KIND_STRINGS: return "list of strings";
-    case CO_KIND_MAP: return "map of strings";
-    case CO_KIND_TREE: return "any";
+    case CO_KIND_U64:
+        return "integer";
+    case CO_KIND_F64:
+        return "number";
+    case CO_KIND_STRING:
+        return "string";
+    case CO_KIND_BYTES:
+        return "base64";
+    case CO_KIND_DURATION:
+        return "duration";
+    case CO_KIND_SIZE:
+        return "size";
+    case CO_KIND_STRINGS:
+        return "list of strings";
+    case CO_KIND_MAP:
+        return "map of strings";
+    case CO_KIND_TREE:
+        return "any";
     case CO_KIND_TREES:
-    case CO_KIND_RECORDS: return "list of blocks";
+    case CO_KIND_RECORDS:
+        return "list of blocks";
     case CO_KIND_RECORD:
-    case CO_KIND_POINTER: return "block";
-    case CO_KIND_TABLE: return "map of blocks";
+    case CO_KIND_POINTER:
+        return "block";
+    case CO_KIND_TABLE:
+        return "map of blocks";
     }
     return "?";
 }
@@ -123,26 +143,38 @@ static const char *kind_text(const struct co_field *field) {
 static const char *default_text(const struct co_field *field) {
     if (field->fallback) return field->fallback;
     switch ((enum co_kind)field->kind) {
-    case CO_KIND_BOOL: return "false";
+    case CO_KIND_BOOL:
+        return "false";
     case CO_KIND_I32:
     case CO_KIND_I64:
     case CO_KIND_U64:
     case CO_KIND_SIZE:
-    case CO_KIND_F64: return "0";
-    case CO_KIND_DURATION: return "0s";
-    case CO_KIND_STRING: return "\"\"";
+    case CO_KIND_F64:
+        return "0";
+    case CO_KIND_DURATION:
+        return "0s";
+    case CO_KIND_STRING:
+        return "\"\"";
     case CO_KIND_STRINGS:
     case CO_KIND_TREES:
-    case CO_KIND_RECORDS: return "[]";
-    default: return "";
+    case CO_KIND_RECORDS:
+        return "[]";
+    default:
+        return "";
     }
 }
 
-struct setting { const char *key, *type, *fallback, *doc, *where; };
-struct settings { struct setting items[256]; size_t count; };
+struct setting {
+    const char *key, *type, *fallback, *doc, *where;
+};
+struct settings {
+    struct setting items[256];
+    size_t count;
+};
 
 /* Nested blocks are flattened to dotted keys. */
-static void collect(struct co_arena *arena, const struct co_schema *schema, const char *prefix, bool is_top, struct settings *out) {
+static void collect(struct co_arena *arena, const struct co_schema *schema, const char *prefix, bool is_top,
+                    struct settings *out) {
     for (size_t i = 0; i < schema->count && out->count < CO_COUNT(out->items); i++) {
         const struct co_field *field = &schema->fields[i];
         if (field->flags & CO_HIDDEN) continue;
@@ -156,8 +188,8 @@ static void collect(struct co_arena *arena, const struct co_schema *schema, cons
         }
         const char *type = kind_text(field);
         if (field->flags & CO_REQUIRED) type = co_arena_printf(arena, "%s, required", type);
-        out->items[out->count++] = (struct setting){key, type, (field->flags & CO_REQUIRED) ? "" : default_text(field), field->doc ? field->doc : "",
-                                                    at_top ? "top level" : "block"};
+        out->items[out->count++] = (struct setting){key, type, (field->flags & CO_REQUIRED) ? "" : default_text(field),
+                                                    field->doc ? field->doc : "", at_top ? "top level" : "block"};
     }
 }
 
@@ -165,7 +197,8 @@ static void print_settings_markdown(const struct settings *settings) {
     puts("| Setting | Where | Type | Default | Meaning |\n|---|---|---|---|---|");
     for (size_t i = 0; i < settings->count; i++) {
         const struct setting *one = &settings->items[i];
-        printf("| `%s` | %s | %s | %s%s%s | %s |\n", one->key, one->where, one->type, *one->fallback ? "`" : "", one->fallback, *one->fallback ? "`" : "", one->doc);
+        printf("| `%s` | %s | %s | %s%s%s | %s |\n", one->key, one->where, one->type, *one->fallback ? "`" : "",
+               one->fallback, *one->fallback ? "`" : "", one->doc);
     }
 }
 
@@ -181,7 +214,8 @@ static const char *verbs_text(struct co_arena *arena, unsigned verbs) {
 static const char *const access_names[] = {"none", "read", "write"};
 
 /* One visitor for text and JSON: what an offer's row is called and what is said about it. */
-static void each_row(struct co_arena *arena, const struct co_offer *offer, void (*visit)(void *arg, const char *name, const char *about), void *arg) {
+static void each_row(struct co_arena *arena, const struct co_offer *offer,
+                     void (*visit)(void *arg, const char *name, const char *about), void *arg) {
     for (size_t i = 0; i < offer->count; i++) {
         switch (offer->kind) {
         case CO_OFFER_CHECKER: {
@@ -196,27 +230,35 @@ static void each_row(struct co_arena *arena, const struct co_offer *offer, void 
         }
         case CO_OFFER_METHODS: {
             const struct co_method *method = (const struct co_method *)offer->table + i;
-            const char *access = co_arena_printf(arena, "%s:%s", method->resource ? method->resource : "-", access_names[method->access < 3 ? method->access : 0]);
-            visit(arg, method->name, method->command ? co_arena_printf(arena, "command %u v%u, %s", method->command, method->command_version, access)
-                                                     : co_arena_printf(arena, "query, %s", access));
+            const char *access = co_arena_printf(arena, "%s:%s", method->resource ? method->resource : "-",
+                                                 access_names[method->access < 3 ? method->access : 0]);
+            visit(arg, method->name,
+                  method->command
+                      ? co_arena_printf(arena, "command %u v%u, %s", method->command, method->command_version, access)
+                      : co_arena_printf(arena, "query, %s", access));
             break;
         }
         case CO_OFFER_ROUTES: {
             const struct co_route *route = (const struct co_route *)offer->table + i;
-            visit(arg, co_arena_printf(arena, "%s %s", verbs_text(arena, route->verbs), route->pattern), route->doc ? route->doc : "");
+            visit(arg, co_arena_printf(arena, "%s %s", verbs_text(arena, route->verbs), route->pattern),
+                  route->doc ? route->doc : "");
             break;
         }
-        case CO_OFFER_ZONES: visit(arg, ((const struct co_zone *)offer->table)[i].label, "zone below the domain"); break;
+        case CO_OFFER_ZONES:
+            visit(arg, ((const struct co_zone *)offer->table)[i].label, "zone below the domain");
+            break;
         case CO_OFFER_COMMANDS: {
             const struct co_command *command = (const struct co_command *)offer->table + i;
             visit(arg, command->name, command->summary ? command->summary : "");
             break;
         }
-        default: break;
+        default:
+            break;
         }
     }
     enum co_offer_kind kind;
-    if (co_offer_kind_parse(co_offer_kind_name(offer->kind), &kind)) visit(arg, offer->name ? offer->name : "", "implementation");
+    if (co_offer_kind_parse(co_offer_kind_name(offer->kind), &kind))
+        visit(arg, offer->name ? offer->name : "", "implementation");
 }
 
 static void print_row(void *arg, const char *name, const char *about) {
@@ -224,7 +266,10 @@ static void print_row(void *arg, const char *name, const char *about) {
     printf("    %-40s %s\n", name, about);
 }
 
-struct rows_json { struct co_buffer *out; bool has_rows; };
+struct rows_json {
+    struct co_buffer *out;
+    bool has_rows;
+};
 static void add_row(void *arg, const char *name, const char *about) {
     struct rows_json *rows = arg;
     co_buffer_add_text(rows->out, rows->has_rows ? ",{" : "{");
@@ -250,7 +295,8 @@ static void describe_json(struct co_arena *arena, const struct co_loaded *loaded
     for (const struct co_offer *offer = module->offers; offer->kind != CO_OFFER_END; offer++) {
         struct rows_json rows = {&json, false};
         bool is_repeated = false;
-        for (const struct co_offer *earlier = module->offers; earlier < offer; earlier++) is_repeated = is_repeated || earlier->kind == offer->kind;
+        for (const struct co_offer *earlier = module->offers; earlier < offer; earlier++)
+            is_repeated = is_repeated || earlier->kind == offer->kind;
         if (is_repeated) continue;
         co_buffer_printf(&json, "%s\"%s\":[", offer == module->offers ? "" : ",", co_offer_kind_name(offer->kind));
         for (const struct co_offer *same = offer; same->kind != CO_OFFER_END; same++)
@@ -274,8 +320,10 @@ static void describe_json(struct co_arena *arena, const struct co_loaded *loaded
 
 static void describe_text(struct co_arena *arena, const struct co_loaded *loaded, const struct settings *settings) {
     const struct co_module *module = loaded->module;
-    printf("%s: %s\n\n  File    %s\n  Status  %s\n  Needs   ", module->name, module->summary ? module->summary : "", loaded->file, standing(arena, module->name));
-    for (const char *const *need = module->needs; need && *need; need++) printf("%s%s", need == module->needs ? "" : ", ", *need);
+    printf("%s: %s\n\n  File    %s\n  Status  %s\n  Needs   ", module->name, module->summary ? module->summary : "",
+           loaded->file, standing(arena, module->name));
+    for (const char *const *need = module->needs; need && *need; need++)
+        printf("%s%s", need == module->needs ? "" : ", ", *need);
     puts(module->needs && *module->needs ? "" : "nothing");
     for (const struct co_offer *offer = module->offers; offer->kind != CO_OFFER_END; offer++) {
         printf("\n  %s\n", co_offer_kind_name(offer->kind));
@@ -303,7 +351,8 @@ static int describe(struct co_arena *arena, const char *name, enum format format
     if (slash) { /* a file: its name is the module's */
         size_t size = strlen(slash + 1);
         path = name;
-        name = size > 3 && strcmp(slash + 1 + size - 3, ".so") == 0 ? co_arena_text(arena, slash + 1, size - 3) : slash + 1;
+        name = size > 3 && strcmp(slash + 1 + size - 3, ".so") == 0 ? co_arena_text(arena, slash + 1, size - 3)
+                                                                    : slash + 1;
     }
     if (co_loader_open(arena, name, path, &loaded, &error)) {
         fprintf(stderr, "module \"%s\": %s\n", name, error.text);
@@ -313,16 +362,20 @@ static int describe(struct co_arena *arena, const char *name, enum format format
         co_schema_check(loaded.module->config);
         collect(arena, loaded.module->config, "", false, &settings);
     }
-    if (format == MARKDOWN) print_settings_markdown(&settings);
-    else if (format == JSON) describe_json(arena, &loaded, &settings);
-    else describe_text(arena, &loaded, &settings);
+    if (format == MARKDOWN)
+        print_settings_markdown(&settings);
+    else if (format == JSON)
+        describe_json(arena, &loaded, &settings);
+    else
+        describe_text(arena, &loaded, &settings);
     return 0;
 }
 
-static const char help[] = "Usage: cohort modules [list] [-format=text|json]\n"
-                           "       cohort modules describe [-format=text|json|markdown] NAME_OR_FILE\n\n"
-                           "  Lists the modules that agents here can load, or shows what one of them needs, offers and can be told.\n"
-                           "  Modules are looked for in $COHORT_MODULE_PATH, beside the program, and where they are installed.\n";
+static const char help[] =
+    "Usage: cohort modules [list] [-format=text|json]\n"
+    "       cohort modules describe [-format=text|json|markdown] NAME_OR_FILE\n\n"
+    "  Lists the modules that agents here can load, or shows what one of them needs, offers and can be told.\n"
+    "  Modules are looked for in $COHORT_MODULE_PATH, beside the program, and where they are installed.\n";
 
 int co_cmd_modules(const struct co_command *command, int argc, char **argv) {
     (void)command;
@@ -346,13 +399,19 @@ int co_cmd_modules(const struct co_command *command, int argc, char **argv) {
         }
         if (strncmp(word, "format", 6) != 0 || (word[6] && word[6] != '=')) goto usage;
         const char *value = word[6] ? word + 7 : i + 1 < argc ? argv[++i] : "";
-        if (strcmp(value, "json") == 0) format = JSON;
-        else if (strcmp(value, "markdown") == 0) format = MARKDOWN;
-        else if (strcmp(value, "text") != 0 && strcmp(value, "pretty") != 0) goto usage;
+        if (strcmp(value, "json") == 0)
+            format = JSON;
+        else if (strcmp(value, "markdown") == 0)
+            format = MARKDOWN;
+        else if (strcmp(value, "text") != 0 && strcmp(value, "pretty") != 0)
+            goto usage;
     }
-    if ((count == 0 || (count == 1 && strcmp(words[0], "list") == 0)) && format != MARKDOWN) code = list_modules(&arena, format);
-    else if (count == 2 && strcmp(words[0], "describe") == 0) code = describe(&arena, words[1], format);
-    else goto usage;
+    if ((count == 0 || (count == 1 && strcmp(words[0], "list") == 0)) && format != MARKDOWN)
+        code = list_modules(&arena, format);
+    else if (count == 2 && strcmp(words[0], "describe") == 0)
+        code = describe(&arena, words[1], format);
+    else
+        goto usage;
     goto out;
 usage:
     fputs(help, stderr);

@@ -16,12 +16,14 @@ static void add_problem(struct co_conf_problems *problems, struct co_place place
         if (problems->count) memcpy(items, problems->items, problems->count * sizeof *items);
         problems->items = items;
     }
-    problems->items[problems->count] = (struct co_conf_problem){place, co_arena_strdup(problems->arena, text), is_warning, problems->count};
+    problems->items[problems->count] =
+        (struct co_conf_problem){place, co_arena_strdup(problems->arena, text), is_warning, problems->count};
     problems->count++;
     if (!is_warning) problems->errors++;
 }
 
-static void add_formatted(struct co_conf_problems *problems, struct co_place place, bool is_warning, const char *format, va_list args) {
+static void add_formatted(struct co_conf_problems *problems, struct co_place place, bool is_warning, const char *format,
+                          va_list args) {
     char text[1024];
     vsnprintf(text, sizeof text, format, args);
     add_problem(problems, place, text, is_warning);
@@ -47,8 +49,10 @@ void co_conf_problem_add(void *problems, struct co_place place, const char *text
 
 void co_conf_problem_write(const struct co_conf_problem *problem, struct co_buffer *out) {
     const struct co_place *place = &problem->place;
-    if (place->file && place->line) co_buffer_printf(out, "%s:%u:%u: ", place->file, place->line, place->column);
-    else if (place->file) co_buffer_printf(out, "%s: ", place->file);
+    if (place->file && place->line)
+        co_buffer_printf(out, "%s:%u:%u: ", place->file, place->line, place->column);
+    else if (place->file)
+        co_buffer_printf(out, "%s: ", place->file);
     co_buffer_add_text(out, problem->text);
 }
 
@@ -78,15 +82,17 @@ void *co_conf_bind_module(struct co_conf *conf, const struct co_module *module, 
     if (!schema) {
         for (size_t i = 0; i < entry->block_count; i++)
             if (entry->blocks[i]->entries)
-                co_conf_error(&conf->problems, entry->blocks[i]->entries->place, "unknown key \"%s\" in %s; module %s has no settings",
-                              entry->blocks[i]->entries->key, entry->label, module->name);
+                co_conf_error(&conf->problems, entry->blocks[i]->entries->place,
+                              "unknown key \"%s\" in %s; module %s has no settings", entry->blocks[i]->entries->key,
+                              entry->label, module->name);
         return NULL;
     }
     co_schema_check(schema);
     void *config = co_arena_zalloc(&conf->arena, schema->size);
     co_schema_defaults(schema, config, &conf->arena);
     const struct co_schema *top = part_of(&conf->arena, schema, true), *own = part_of(&conf->arena, schema, false);
-    if (top->count) co_bind(top, config, conf->root, CO_UNKNOWN_IGNORE, "", &conf->arena, co_conf_problem_add, &conf->problems);
+    if (top->count)
+        co_bind(top, config, conf->root, CO_UNKNOWN_IGNORE, "", &conf->arena, co_conf_problem_add, &conf->problems);
     /* One object, so that a required key may stand in any of the blocks. */
     struct co_node *block = co_tree_object(&conf->arena);
     block->place = entry->place;
@@ -114,7 +120,8 @@ static bool offers_choice(struct co_conf *conf, const struct co_conf_module *ent
     if (!entry->kind || !co_offer_kind_parse(entry->kind, &kind)) return true;
     for (const struct co_offer *offer = module->offers; offer->kind != CO_OFFER_END; offer++)
         if (offer->kind == kind && offer->name && strcmp(offer->name, entry->as) == 0) return true;
-    co_conf_error(&conf->problems, entry->place, "module %s does not offer %s \"%s\"", module->name, entry->kind, entry->as);
+    co_conf_error(&conf->problems, entry->place, "module %s does not offer %s \"%s\"", module->name, entry->kind,
+                  entry->as);
     return false;
 }
 
@@ -126,13 +133,18 @@ static void load_modules(struct co_conf *conf) {
         struct co_loaded loaded;
         struct co_error error = {0};
         if (co_loader_open(&conf->arena, entry->module, entry->path, &loaded, &error)) {
-            co_conf_error(&conf->problems, entry->place, "%smodule \"%s\": %s", entry->is_standard ? "standard " : "", entry->module, error.text);
+            co_conf_error(&conf->problems, entry->place, "%smodule \"%s\": %s", entry->is_standard ? "standard " : "",
+                          entry->module, error.text);
             continue;
         }
         if (!offers_choice(conf, entry, loaded.module)) continue;
         struct co_slot *slot = co_calloc(1, sizeof *slot);
-        *slot = (struct co_slot){.ctx.module = loaded.module, .kind = entry->kind, .name = entry->as, .file = loaded.file,
-                                 .is_standard = entry->is_standard, .conf = conf};
+        *slot = (struct co_slot){.ctx.module = loaded.module,
+                                 .kind = entry->kind,
+                                 .name = entry->as,
+                                 .file = loaded.file,
+                                 .is_standard = entry->is_standard,
+                                 .conf = conf};
         slot->config = co_conf_bind_module(conf, loaded.module, entry);
         conf->slots[conf->slot_count++] = slot;
     }
@@ -143,7 +155,8 @@ static void judge_rest(struct co_conf *conf) {
     size_t count = 0;
     schemas[count++] = &co_agent_settings_schema;
     for (size_t i = 0; i < conf->slot_count; i++)
-        if (conf->slots[i]->ctx.module->config) schemas[count++] = part_of(&conf->arena, conf->slots[i]->ctx.module->config, true);
+        if (conf->slots[i]->ctx.module->config)
+            schemas[count++] = part_of(&conf->arena, conf->slots[i]->ctx.module->config, true);
     co_conf_unknown(conf->root, schemas, count, &conf->arena, &conf->problems);
 }
 
@@ -160,8 +173,10 @@ co_status co_conf_load(const struct co_conf_input *input, struct co_conf **out) 
     co_conf_settings(conf, input);
     /* After a file that does not parse or a module that does not load these would complain about what is only missing. */
     if (is_readable) judge_rest(conf);
-    if (conf->problems.errors == 0) co_registry_new(conf->slots, conf->slot_count, &conf->registry, co_conf_problem_add, &conf->problems);
-    if (conf->problems.count) qsort(conf->problems.items, conf->problems.count, sizeof *conf->problems.items, compare_problems);
+    if (conf->problems.errors == 0)
+        co_registry_new(conf->slots, conf->slot_count, &conf->registry, co_conf_problem_add, &conf->problems);
+    if (conf->problems.count)
+        qsort(conf->problems.items, conf->problems.count, sizeof *conf->problems.items, compare_problems);
     return conf->problems.errors ? CO_INVALID : CO_OK;
 }
 

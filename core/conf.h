@@ -16,10 +16,10 @@ struct co_conf_source {
 struct co_conf_input {
     struct co_conf_source *sources; /* files and directories in the order given, then fragments */
     size_t count;
-    struct co_node *flags;       /* an object, or NULL; wins over all sources */
-    const char *format;          /* "hcl", "json" or NULL: by the name's ending */
+    struct co_node *flags; /* an object, or NULL; wins over all sources */
+    const char *format;    /* "hcl", "json" or NULL: by the name's ending */
     bool is_dev;
-    bool is_check;               /* `validate`: nothing outside the files matters (addresses, data_dir) */
+    bool is_check; /* `validate`: nothing outside the files matters (addresses, data_dir) */
 };
 
 /* --- what was wrong with it --- */
@@ -45,13 +45,13 @@ CO_EXPORT void co_conf_problem_write(const struct co_conf_problem *, struct co_b
 
 /* One entry of the plan: a module that is to be loaded. */
 struct co_conf_module {
-    const char *kind, *as;       /* "storage", "lmdb"; kind NULL: as == module */
-    const char *module;          /* "store_lmdb" */
-    const char *path;            /* of the file, or NULL */
-    const char *label;           /* "modules.storage.lmdb", for messages */
+    const char *kind, *as; /* "storage", "lmdb"; kind NULL: as == module */
+    const char *module;    /* "store_lmdb" */
+    const char *path;      /* of the file, or NULL */
+    const char *label;     /* "modules.storage.lmdb", for messages */
     bool is_standard, is_disabled;
     struct co_place place;
-    struct co_node **blocks;     /* its blocks in source order */
+    struct co_node **blocks; /* its blocks in source order */
     size_t block_count;
     struct co_conf_module *next;
 };
@@ -62,10 +62,10 @@ struct co_conf {
     struct co_node *root;             /* all documents as one object */
     struct co_agent_settings settings;
     struct co_conf_module *plan;
-    struct co_slot **slots;           /* start order; from calloc, and the array from the arena */
+    struct co_slot **slots; /* start order; from calloc, and the array from the arena */
     size_t slot_count;
     struct co_registry *registry;
-    size_t users;                     /* how many hold on to the arena */
+    size_t users; /* how many hold on to the arena */
 };
 
 /* Always sets `*out`, also on failure (CO_INVALID), for its list of problems. */
@@ -79,21 +79,24 @@ void *co_conf_bind_module(struct co_conf *, const struct co_module *, const stru
 /* conf_source.c: reads everything into one object; problems are added. */
 struct co_node *co_conf_read(struct co_arena *, const struct co_conf_input *, struct co_conf_problems *);
 /* conf_modules.c: what is to be loaded, as the `modules` block says. */
-struct co_conf_module *co_conf_plan(struct co_arena *, const struct co_node *root, bool is_dev, struct co_conf_problems *);
+struct co_conf_module *co_conf_plan(struct co_arena *, const struct co_node *root, bool is_dev,
+                                    struct co_conf_problems *);
 const char *co_conf_module_name(struct co_arena *, const char *kind, const char *as);
 /* conf_agent.c: the agent's own settings. */
 extern const struct co_schema co_agent_settings_schema CO_EXPORT;
 void co_conf_settings(struct co_conf *, const struct co_conf_input *); /* bind and check */
 extern const char co_conf_dev_defaults[];
 /* Changes of top-level keys between two settings that need a restart, comma-separated in `out`. Applies none. */
-void co_conf_settings_diff(const struct co_agent_settings *old, const struct co_agent_settings *new, struct co_buffer *out);
+void co_conf_settings_diff(const struct co_agent_settings *old, const struct co_agent_settings *new,
+                           struct co_buffer *out);
 /* conf_unknown.c: keys that nobody reads. `schemas`: all that claim parts of the top level. */
-void co_conf_unknown(const struct co_node *root, const struct co_schema *const *schemas, size_t count, struct co_arena *, struct co_conf_problems *);
+void co_conf_unknown(const struct co_node *root, const struct co_schema *const *schemas, size_t count,
+                     struct co_arena *, struct co_conf_problems *);
 
 /* conf_known.c: keys that Consul knows. */
 enum co_known_flag { CO_KNOWN_ANY_BELOW = 1 /* contents are not checked */ };
 struct co_known {
-    const char *path;    /* "acl", "acl.enabled" */
+    const char *path; /* "acl", "acl.enabled" */
     unsigned flags;
     const char *weakens; /* said instead of the usual warning when the key is on: what its absence means */
 };

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #define INTERFACES_MAX 256
-#define WORDS_MAX 16
+#define WORDS_MAX      16
 
 struct interface {
     const char *name, *address;
@@ -37,7 +37,8 @@ bool co_address_is_any(const char *text) {
 static bool is_private(int family, const void *address) {
     const uint8_t *b = address;
     if (family == AF_INET6) return (b[0] & 0xfe) == 0xfc;
-    return b[0] == 10 || (b[0] == 172 && (b[1] & 0xf0) == 16) || (b[0] == 192 && b[1] == 168) || (b[0] == 100 && (b[1] & 0xc0) == 64);
+    return b[0] == 10 || (b[0] == 172 && (b[1] & 0xf0) == 16) || (b[0] == 192 && b[1] == 168) ||
+           (b[0] == 100 && (b[1] & 0xc0) == 64);
 }
 
 static co_status list_interfaces(struct co_arena *arena, struct interfaces *out, struct co_error *error) {
@@ -47,9 +48,12 @@ static co_status list_interfaces(struct co_arena *arena, struct interfaces *out,
         if (!one->ifa_addr || !(one->ifa_flags & IFF_UP)) continue;
         int family = one->ifa_addr->sa_family;
         const void *address;
-        if (family == AF_INET) address = &((const struct sockaddr_in *)(const void *)one->ifa_addr)->sin_addr;
-        else if (family == AF_INET6) address = &((const struct sockaddr_in6 *)(const void *)one->ifa_addr)->sin6_addr;
-        else continue;
+        if (family == AF_INET)
+            address = &((const struct sockaddr_in *)(const void *)one->ifa_addr)->sin_addr;
+        else if (family == AF_INET6)
+            address = &((const struct sockaddr_in6 *)(const void *)one->ifa_addr)->sin6_addr;
+        else
+            continue;
         char text[INET6_ADDRSTRLEN];
         inet_ntop(family, address, text, sizeof text);
         const uint8_t *b = address;
@@ -95,16 +99,25 @@ co_status co_address_guess(struct co_arena *arena, bool ipv6, const char **out, 
             bool is_loopback = (one->flags & IFF_LOOPBACK) != 0;
             if (one->is_ipv6 != ipv6 || one->is_link_local || is_loopback != (pass == 2)) continue;
             if (pass == 0 && !one->is_private) continue;
-            if (!found) found = one;
-            else if (strcmp(one->name, found->name) == 0) continue;
-            else if (strcmp(found->name, preferred) == 0) continue;
-            else if (strcmp(one->name, preferred) == 0) found = one;
-            else is_ambiguous = true;
+            if (!found)
+                found = one;
+            else if (strcmp(one->name, found->name) == 0)
+                continue;
+            else if (strcmp(found->name, preferred) == 0)
+                continue;
+            else if (strcmp(one->name, preferred) == 0)
+                found = one;
+            else
+                is_ambiguous = true;
         }
-    if (!found) return co_fail(error, CO_INVALID, "this machine has no usable IPv%d address; set \"advertise_addr\"", ipv6 ? 6 : 4);
-    if (is_ambiguous && strcmp(found->name, preferred) != 0)
-        return co_fail(error, CO_INVALID, "this machine has several private IPv%d addresses; choose one with \"bind_addr\" or \"advertise_addr\"",
+    if (!found)
+        return co_fail(error, CO_INVALID, "this machine has no usable IPv%d address; set \"advertise_addr\"",
                        ipv6 ? 6 : 4);
+    if (is_ambiguous && strcmp(found->name, preferred) != 0)
+        return co_fail(
+            error, CO_INVALID,
+            "this machine has several private IPv%d addresses; choose one with \"bind_addr\" or \"advertise_addr\"",
+            ipv6 ? 6 : 4);
     *out = found->address;
     return CO_OK;
 }
@@ -137,7 +150,8 @@ static char *next_stage(char *text, struct stage *stage) {
 }
 
 static bool matches(const struct interface *one, const char *what, const char *value) {
-    if (strcmp(what, "name") == 0) { /* go-sockaddr takes a regular expression; anchors and plain text are what is used */
+    if (strcmp(what, "name") ==
+        0) { /* go-sockaddr takes a regular expression; anchors and plain text are what is used */
         size_t size = strlen(value);
         bool anchored_start = value[0] == '^', anchored_end = size > 1 && value[size - 1] == '$';
         char plain[64];
@@ -146,7 +160,8 @@ static bool matches(const struct interface *one, const char *what, const char *v
         if (anchored_start) return strncmp(one->name, plain, strlen(plain)) == 0;
         return strstr(one->name, plain) != NULL;
     }
-    if (strcmp(what, "type") == 0) return strcasecmp(value, "ip") == 0 || strcasecmp(value, one->is_ipv6 ? "ipv6" : "ipv4") == 0;
+    if (strcmp(what, "type") == 0)
+        return strcasecmp(value, "ip") == 0 || strcasecmp(value, one->is_ipv6 ? "ipv6" : "ipv4") == 0;
     if (strcmp(what, "address") == 0) return strcmp(one->address, value) == 0;
     if (strcmp(what, "flags") != 0) return false;
     if (strstr(value, "forwardable") && (one->is_link_local || (one->flags & IFF_LOOPBACK))) return false;
@@ -155,7 +170,8 @@ static bool matches(const struct interface *one, const char *what, const char *v
 }
 
 static bool is_filter_key(const char *what) {
-    return strcmp(what, "name") == 0 || strcmp(what, "type") == 0 || strcmp(what, "address") == 0 || strcmp(what, "flags") == 0;
+    return strcmp(what, "name") == 0 || strcmp(what, "type") == 0 || strcmp(what, "address") == 0 ||
+           strcmp(what, "flags") == 0;
 }
 
 static void keep(struct interfaces *list, const char *what, const char *value, bool wanted) {
@@ -224,9 +240,12 @@ static co_status run_template(struct co_arena *arena, char *text, struct co_buff
         const char *name = stage.words[0];
         if (number == 0) {
             if (!open_source(&stage, list, &is_address, &is_many))
-                return co_fail(error, CO_INVALID, "unknown function \"%s\" in {{%s}}; GetInterfaceIP, GetPrivateIP, GetPrivateInterfaces, "
-                               "GetPublicIP, GetPublicInterfaces, GetAllInterfaces and GetDefaultInterfaces are known", name, shown);
-        } else if ((strcmp(name, "include") == 0 || strcmp(name, "exclude") == 0) && stage.count == 3 && is_filter_key(stage.words[1])) {
+                return co_fail(error, CO_INVALID,
+                               "unknown function \"%s\" in {{%s}}; GetInterfaceIP, GetPrivateIP, GetPrivateInterfaces, "
+                               "GetPublicIP, GetPublicInterfaces, GetAllInterfaces and GetDefaultInterfaces are known",
+                               name, shown);
+        } else if ((strcmp(name, "include") == 0 || strcmp(name, "exclude") == 0) && stage.count == 3 &&
+                   is_filter_key(stage.words[1])) {
             keep(list, stage.words[1], stage.words[2], name[0] == 'i');
         } else if (strcmp(name, "limit") == 0 && stage.count == 2) {
             size_t limit = strtoul(stage.words[1], NULL, 10);
@@ -237,11 +256,15 @@ static co_status run_template(struct co_arena *arena, char *text, struct co_buff
             is_address = is_many = true;
             separator = co_arena_strdup(arena, stage.words[2]);
         } else {
-            return co_fail(error, CO_INVALID, "\"%s\" with these arguments is not supported in {{%s}}; include, exclude (by name, type, flags, "
-                           "address), limit, attr \"address\" and join \"address\" are", name, shown);
+            return co_fail(
+                error, CO_INVALID,
+                "\"%s\" with these arguments is not supported in {{%s}}; include, exclude (by name, type, flags, "
+                "address), limit, attr \"address\" and join \"address\" are",
+                name, shown);
         }
     }
-    if (!is_address) return co_fail(error, CO_INVALID, "{{%s}} gives interfaces, not addresses; add | attr \"address\"", shown);
+    if (!is_address)
+        return co_fail(error, CO_INVALID, "{{%s}} gives interfaces, not addresses; add | attr \"address\"", shown);
     for (size_t i = 0; i < list->count && (is_many || i == 0); i++)
         co_buffer_printf(out, "%s%s", i ? (separator ? separator : " ") : "", list->items[i].address);
     if (list->count == 0) return co_fail(error, CO_INVALID, "{{%s}} gives no address on this machine", shown);

@@ -11,13 +11,19 @@
 
 #include <stdio.h>
 
-struct kind { const char *name, *prefix; bool is_single; };
+struct kind {
+    const char *name, *prefix;
+    bool is_single;
+};
 static const struct kind kinds[] = {
-    {"storage", "store_", true},  {"journal", "journal_", true}, {"transport", "transport_", true}, {"membership", "", true},
-    {"consensus", "", true},      {"checker", "check_", false},  {"module", "", false},
+    {"storage", "store_", true}, {"journal", "journal_", true}, {"transport", "transport_", true},
+    {"membership", "", true},    {"consensus", "", true},       {"checker", "check_", false},
+    {"module", "", false},
 };
 
-struct standard { const char *kind, *as, *dev_as; };
+struct standard {
+    const char *kind, *as, *dev_as;
+};
 static const struct standard standard_set[] = {
     {"storage", "lmdb", "memory"}, {"journal", "file", "memory"}, {"consensus", "solo", NULL},
     {NULL, "catalog", NULL},       {NULL, "health", NULL},        {NULL, "kv", NULL},
@@ -45,7 +51,8 @@ const char *co_conf_module_name(struct co_arena *arena, const char *kind, const 
 }
 
 /* The plan's entry for a module, made when it is the first time that it is named. */
-static struct co_conf_module *entry_of(struct planning *planning, const struct kind *kind, const char *as, struct co_place place) {
+static struct co_conf_module *entry_of(struct planning *planning, const struct kind *kind, const char *as,
+                                       struct co_place place) {
     const char *name = co_conf_module_name(planning->arena, kind ? kind->name : NULL, as);
     for (struct co_conf_module *module = planning->first; module; module = module->next)
         if (strcmp(module->module, name) == 0) return module;
@@ -62,7 +69,8 @@ static struct co_conf_module *entry_of(struct planning *planning, const struct k
     return module;
 }
 
-static void add_block(struct planning *planning, const struct kind *kind, const char *as, struct co_node *block, struct co_place place) {
+static void add_block(struct planning *planning, const struct kind *kind, const char *as, struct co_node *block,
+                      struct co_place place) {
     if (block->kind == CO_NODE_LIST) { /* JSON: "http": [{}, {}] */
         for (struct co_item *item = block->items; item; item = item->next)
             if (item->value->kind != CO_NODE_LIST) add_block(planning, kind, as, item->value, place);
@@ -79,11 +87,15 @@ static void add_block(struct planning *planning, const struct kind *kind, const 
     for (struct co_entry *entry = block->entries; entry; entry = entry->next) {
         const struct co_node *value = entry->value;
         if (co_key_equal(entry->key, "enabled")) {
-            if (value->kind == CO_NODE_BOOL) module->is_disabled = !value->boolean;
-            else co_conf_error(planning->problems, value->place, "%s.enabled must be true or false", module->label);
+            if (value->kind == CO_NODE_BOOL)
+                module->is_disabled = !value->boolean;
+            else
+                co_conf_error(planning->problems, value->place, "%s.enabled must be true or false", module->label);
         } else if (co_key_equal(entry->key, "path")) {
-            if (value->kind == CO_NODE_STRING) module->path = value->text.data;
-            else co_conf_error(planning->problems, value->place, "%s.path must be the name of a file", module->label);
+            if (value->kind == CO_NODE_STRING)
+                module->path = value->text.data;
+            else
+                co_conf_error(planning->problems, value->place, "%s.path must be the name of a file", module->label);
         } else {
             co_tree_add(planning->arena, settings, entry->key, entry->value)->place = entry->place;
         }
@@ -98,7 +110,9 @@ static void add_block(struct planning *planning, const struct kind *kind, const 
 /* storage "lmdb" {}, storage = { lmdb = {} }, storage = "lmdb" */
 static void add_kind(struct planning *planning, const struct kind *kind, struct co_node *value, struct co_place place) {
     switch (value->kind) {
-    case CO_NODE_STRING: add_block(planning, kind, value->text.data, co_tree_object(planning->arena), place); return;
+    case CO_NODE_STRING:
+        add_block(planning, kind, value->text.data, co_tree_object(planning->arena), place);
+        return;
     case CO_NODE_LIST:
         for (struct co_item *item = value->items; item; item = item->next)
             if (item->value->kind != CO_NODE_LIST) add_kind(planning, kind, item->value, place);
@@ -108,10 +122,12 @@ static void add_kind(struct planning *planning, const struct kind *kind, struct 
             if (entry->value->kind == CO_NODE_OBJECT || entry->value->kind == CO_NODE_LIST)
                 add_block(planning, kind, entry->key, entry->value, entry->place);
             else
-                co_conf_error(planning->problems, entry->place, "modules.%s needs the name of an implementation: %s \"name\" { %s = ... }",
-                              kind->name, kind->name, entry->key);
+                co_conf_error(planning->problems, entry->place,
+                              "modules.%s needs the name of an implementation: %s \"name\" { %s = ... }", kind->name,
+                              kind->name, entry->key);
         return;
-    default: co_conf_error(planning->problems, place, "modules.%s must be a block: %s \"name\" {}", kind->name, kind->name);
+    default:
+        co_conf_error(planning->problems, place, "modules.%s must be a block: %s \"name\" {}", kind->name, kind->name);
     }
 }
 
@@ -127,11 +143,15 @@ static void read_modules(struct planning *planning, struct co_node *modules, str
     }
     for (struct co_entry *entry = modules->entries; entry; entry = entry->next) {
         const struct kind *kind = find_kind(entry->key);
-        if (kind) add_kind(planning, kind, entry->value, entry->place);
-        else if (strcmp(entry->key, "standard") == 0 && entry->value->kind == CO_NODE_BOOL) planning->without_standard = !entry->value->boolean;
+        if (kind)
+            add_kind(planning, kind, entry->value, entry->place);
+        else if (strcmp(entry->key, "standard") == 0 && entry->value->kind == CO_NODE_BOOL)
+            planning->without_standard = !entry->value->boolean;
         else if (entry->value->kind == CO_NODE_OBJECT || entry->value->kind == CO_NODE_LIST)
             add_block(planning, NULL, entry->key, entry->value, entry->place);
-        else co_conf_error(planning->problems, entry->place, "modules.%s must be a block: %s {}", entry->key, entry->key);
+        else
+            co_conf_error(planning->problems, entry->place, "modules.%s must be a block: %s {}", entry->key,
+                          entry->key);
     }
 }
 
@@ -141,7 +161,8 @@ static const struct co_conf_module *find_choice(struct planning *planning, const
     for (struct co_conf_module *module = planning->first; module; module = module->next) {
         if (module->is_disabled || !module->kind || strcmp(module->kind, kind) != 0) continue;
         if (chosen)
-            co_conf_error(planning->problems, module->place, "modules.%s chooses both \"%s\" and \"%s\"; keep one", kind, chosen->as, module->as);
+            co_conf_error(planning->problems, module->place, "modules.%s chooses both \"%s\" and \"%s\"; keep one",
+                          kind, chosen->as, module->as);
         chosen = module;
     }
     return chosen;
@@ -159,7 +180,8 @@ static void move_to_end(struct planning *planning, struct co_conf_module *module
     }
 }
 
-struct co_conf_module *co_conf_plan(struct co_arena *arena, const struct co_node *root, bool is_dev, struct co_conf_problems *problems) {
+struct co_conf_module *co_conf_plan(struct co_arena *arena, const struct co_node *root, bool is_dev,
+                                    struct co_conf_problems *problems) {
     struct planning planning = {arena, problems, NULL, NULL, false};
     planning.end = &planning.first;
     for (struct co_entry *entry = root->entries; entry; entry = entry->next)
@@ -171,7 +193,8 @@ struct co_conf_module *co_conf_plan(struct co_arena *arena, const struct co_node
         const struct standard *standard = &standard_set[i];
         const struct kind *kind = standard->kind ? find_kind(standard->kind) : NULL;
         const char *as = is_dev && standard->dev_as ? standard->dev_as : standard->as;
-        if (kind && choices[kind - kinds] && strcmp(choices[kind - kinds]->as, as) != 0) continue; /* another one was chosen */
+        if (kind && choices[kind - kinds] && strcmp(choices[kind - kinds]->as, as) != 0)
+            continue; /* another one was chosen */
         struct co_conf_module *module = entry_of(&planning, kind, as, (struct co_place){NULL, 0, 0});
         module->is_standard = true;
         move_to_end(&planning, module);

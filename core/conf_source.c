@@ -63,9 +63,11 @@ static void add_parse_error(struct reading *reading, const char *file, const cha
     struct co_place place = {file, 0, 0};
     size_t size = strlen(file);
     int used = 0;
-    if (strncmp(text, file, size) == 0 && sscanf(text + size, ":%u:%u: %n", &place.line, &place.column, &used) == 2 && used > 0)
+    if (strncmp(text, file, size) == 0 && sscanf(text + size, ":%u:%u: %n", &place.line, &place.column, &used) == 2 &&
+        used > 0)
         text += size + (size_t)used;
-    else place.line = place.column = 0;
+    else
+        place.line = place.column = 0;
     co_conf_error(reading->problems, place, "%s", text);
 }
 
@@ -112,7 +114,8 @@ static void read_dir(struct reading *reading, const char *path) {
         co_conf_error(reading->problems, place, "%s", strerror(errno));
         return;
     }
-    if (count > FILES_MAX) co_conf_error(reading->problems, place, "more than %d configuration files in one directory", FILES_MAX);
+    if (count > FILES_MAX)
+        co_conf_error(reading->problems, place, "more than %d configuration files in one directory", FILES_MAX);
     for (int i = 0; i < count; i++) {
         const char *slash = ends_with(path, "/") ? "" : "/";
         const char *file = co_arena_printf(reading->arena, "%s%s%s", path, slash, names[i]->d_name);
@@ -133,13 +136,18 @@ static void read_source(struct reading *reading, const struct co_conf_source *so
     }
     const char *path = co_arena_strdup(reading->arena, source->text);
     struct stat info;
-    if (stat(path, &info) != 0) co_conf_error(reading->problems, (struct co_place){path, 0, 0}, "%s", strerror(errno));
-    else if (S_ISDIR(info.st_mode)) read_dir(reading, path);
-    else if (source->kind == CO_CONF_DIR) co_conf_error(reading->problems, (struct co_place){path, 0, 0}, "not a directory; use -config-file");
-    else read_file(reading, path);
+    if (stat(path, &info) != 0)
+        co_conf_error(reading->problems, (struct co_place){path, 0, 0}, "%s", strerror(errno));
+    else if (S_ISDIR(info.st_mode))
+        read_dir(reading, path);
+    else if (source->kind == CO_CONF_DIR)
+        co_conf_error(reading->problems, (struct co_place){path, 0, 0}, "not a directory; use -config-file");
+    else
+        read_file(reading, path);
 }
 
-struct co_node *co_conf_read(struct co_arena *arena, const struct co_conf_input *input, struct co_conf_problems *problems) {
+struct co_node *co_conf_read(struct co_arena *arena, const struct co_conf_input *input,
+                             struct co_conf_problems *problems) {
     struct reading reading = {arena, input, problems, co_tree_object(arena)};
     if (input->is_dev) add_document(&reading, "-dev", co_bytes_text(co_conf_dev_defaults), false);
     for (size_t i = 0; i < input->count; i++) read_source(&reading, &input->sources[i]);

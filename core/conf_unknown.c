@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-#define CLAIMS_MAX 64
+#define CLAIMS_MAX     64
 #define KEYS_SHOWN_MAX 512
 
 struct judging {
@@ -19,9 +19,9 @@ struct judging {
 struct claims {
     const struct co_schema *items[CLAIMS_MAX];
     size_t count;
-    const char *path;      /* "" at the top */
-    bool is_ignored;       /* below an unsupported key: only mistakes are told */
-    const char *weakens;   /* out, when ignored: the strongest reason found below */
+    const char *path;    /* "" at the top */
+    bool is_ignored;     /* below an unsupported key: only mistakes are told */
+    const char *weakens; /* out, when ignored: the strongest reason found below */
 };
 
 static bool field_matches(const struct co_field *field, const char *key) {
@@ -68,11 +68,16 @@ static const char *suggest(struct judging *judging, const struct claims *claims,
 
 static bool is_on(const struct co_node *value) {
     switch (value->kind) {
-    case CO_NODE_NULL: return false;
-    case CO_NODE_BOOL: return value->boolean;
-    case CO_NODE_STRING: return value->text.size > 0 && strcmp(value->text.data, "false") != 0;
-    case CO_NODE_NUMBER: return value->number != 0;
-    default: return value->count > 0;
+    case CO_NODE_NULL:
+        return false;
+    case CO_NODE_BOOL:
+        return value->boolean;
+    case CO_NODE_STRING:
+        return value->text.size > 0 && strcmp(value->text.data, "false") != 0;
+    case CO_NODE_NUMBER:
+        return value->number != 0;
+    default:
+        return value->count > 0;
     }
 }
 
@@ -85,12 +90,14 @@ static void descend(struct judging *judging, const struct co_node *value, struct
         if (item->value->kind == CO_NODE_OBJECT) judge(judging, item->value, claims);
 }
 
-static void judge_unclaimed(struct judging *judging, const struct co_entry *entry, const char *path, struct claims *parent) {
+static void judge_unclaimed(struct judging *judging, const struct co_entry *entry, const char *path,
+                            struct claims *parent) {
     const struct co_known *known = find_known(path);
     if (!known) {
         const char *near = suggest(judging, parent, entry->key);
-        co_conf_error(judging->problems, entry->place, "unknown key \"%s\"%s%s%s%s%s", entry->key, *parent->path ? " in " : "", parent->path,
-                      near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+        co_conf_error(judging->problems, entry->place, "unknown key \"%s\"%s%s%s%s%s", entry->key,
+                      *parent->path ? " in " : "", parent->path, near ? "; did you mean \"" : "", near ? near : "",
+                      near ? "\"?" : "");
         return;
     }
     const char *weakens = is_on(entry->value) ? known->weakens : NULL;
@@ -102,8 +109,11 @@ static void judge_unclaimed(struct judging *judging, const struct co_entry *entr
         return;
     }
     if (has_warned(judging, path)) return;
-    if (weakens) co_conf_warn(judging->problems, entry->place, "\"%s\" is NOT in force: this version does not support it yet, so %s", path, weakens);
-    else co_conf_warn(judging->problems, entry->place, "\"%s\" is not supported yet and is ignored", path);
+    if (weakens)
+        co_conf_warn(judging->problems, entry->place,
+                     "\"%s\" is NOT in force: this version does not support it yet, so %s", path, weakens);
+    else
+        co_conf_warn(judging->problems, entry->place, "\"%s\" is not supported yet and is ignored", path);
 }
 
 static void judge_entry(struct judging *judging, const struct co_entry *entry, struct claims *claims) {
@@ -115,11 +125,14 @@ static void judge_entry(struct judging *judging, const struct co_entry *entry, s
             const struct co_field *field = &claims->items[c]->fields[i];
             if (!field_matches(field, entry->key)) continue;
             is_claimed = true;
-            bool is_block = field->kind == CO_KIND_RECORD || field->kind == CO_KIND_POINTER || field->kind == CO_KIND_RECORDS;
+            bool is_block =
+                field->kind == CO_KIND_RECORD || field->kind == CO_KIND_POINTER || field->kind == CO_KIND_RECORDS;
             if (is_block && below.count < CLAIMS_MAX) below.items[below.count++] = field->schema;
         }
-    if (!is_claimed) judge_unclaimed(judging, entry, path, claims);
-    else if (below.count) descend(judging, entry->value, &below);
+    if (!is_claimed)
+        judge_unclaimed(judging, entry, path, claims);
+    else if (below.count)
+        descend(judging, entry->value, &below);
 }
 
 static void judge(struct judging *judging, const struct co_node *object, struct claims *claims) {
@@ -129,8 +142,8 @@ static void judge(struct judging *judging, const struct co_node *object, struct 
     }
 }
 
-void co_conf_unknown(const struct co_node *root, const struct co_schema *const *schemas, size_t count, struct co_arena *arena,
-                     struct co_conf_problems *problems) {
+void co_conf_unknown(const struct co_node *root, const struct co_schema *const *schemas, size_t count,
+                     struct co_arena *arena, struct co_conf_problems *problems) {
     struct judging judging = {.arena = arena, .problems = problems};
     struct claims claims = {.path = ""};
     co_assert(count <= CLAIMS_MAX);

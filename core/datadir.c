@@ -42,8 +42,10 @@ co_status co_file_replace(const char *path, struct co_bytes bytes, unsigned mode
     int problem = 0;
     while (done < bytes.size && !problem) {
         ssize_t wrote = write(fd, (const char *)bytes.data + done, bytes.size - done);
-        if (wrote >= 0) done += (size_t)wrote;
-        else if (errno != EINTR) problem = errno;
+        if (wrote >= 0)
+            done += (size_t)wrote;
+        else if (errno != EINTR)
+            problem = errno;
     }
     if (!problem && fdatasync(fd) != 0) problem = errno;
     if (close(fd) != 0 && !problem) problem = errno;
@@ -57,27 +59,32 @@ co_status co_file_replace(const char *path, struct co_bytes bytes, unsigned mode
 static co_status make_directory(const char *path, struct co_error *error) {
     char part[PATH_MAX];
     size_t size = strlen(path);
-    if (size == 0 || size >= sizeof part) return co_fail(error, CO_INVALID, "data_dir \"%s\" is not a usable path", path);
+    if (size == 0 || size >= sizeof part)
+        return co_fail(error, CO_INVALID, "data_dir \"%s\" is not a usable path", path);
     memcpy(part, path, size + 1);
     while (size > 1 && part[size - 1] == '/') part[--size] = '\0';
     for (size_t i = 1; i <= size; i++) {
         if (part[i] != '/' && part[i] != '\0') continue;
         char kept = part[i];
         part[i] = '\0';
-        if (mkdir(part, kept ? 0755 : 0700) != 0 && errno != EEXIST) return co_fail_errno(error, errno, "cannot make data_dir %s", path);
+        if (mkdir(part, kept ? 0755 : 0700) != 0 && errno != EEXIST)
+            return co_fail_errno(error, errno, "cannot make data_dir %s", path);
         part[i] = kept;
     }
     struct stat info;
     if (stat(path, &info) != 0) return co_fail_errno(error, errno, "cannot use data_dir %s", path);
     if (!S_ISDIR(info.st_mode)) return co_fail(error, CO_INVALID, "data_dir %s is not a directory", path);
     if (access(path, R_OK | W_OK | X_OK) != 0)
-        return co_fail_errno(error, errno, "data_dir %s cannot be written by user %u; change its owner or choose another directory", path, (unsigned)geteuid());
+        return co_fail_errno(error, errno,
+                             "data_dir %s cannot be written by user %u; change its owner or choose another directory",
+                             path, (unsigned)geteuid());
     return CO_OK;
 }
 
 static co_status lock_directory(struct co_datadir *datadir, const char *path, struct co_error *error) {
     char file[PATH_MAX], text[32] = "";
-    if ((size_t)snprintf(file, sizeof file, "%s/lock", path) >= sizeof file) return co_fail(error, CO_INVALID, "the path %s is too long", path);
+    if ((size_t)snprintf(file, sizeof file, "%s/lock", path) >= sizeof file)
+        return co_fail(error, CO_INVALID, "the path %s is too long", path);
     int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) return co_fail_errno(error, errno, "cannot open %s", file);
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
@@ -85,7 +92,9 @@ static co_status lock_directory(struct co_datadir *datadir, const char *path, st
         close(fd);
         if (problem != EWOULDBLOCK) return co_fail_errno(error, problem, "cannot lock %s", file);
         co_file_read(file, text, sizeof text, NULL);
-        return co_fail(error, CO_BUSY, "data_dir %s is in use by process %s; stop that agent or choose another directory", path, *text ? text : "of another agent");
+        return co_fail(error, CO_BUSY,
+                       "data_dir %s is in use by process %s; stop that agent or choose another directory", path,
+                       *text ? text : "of another agent");
     }
     int size = snprintf(text, sizeof text, "%ld\n", (long)getpid());
     if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)size, 0) != size) {
@@ -110,12 +119,16 @@ static co_status check_layout(const char *path, struct co_error *error) {
     struct co_arena arena = CO_ARENA_INIT;
     struct co_node *root = NULL;
     const struct co_node *layout = NULL;
-    if (co_tree_parse_body(&arena, co_bytes_text(text), &root, NULL) == CO_OK && root->kind == CO_NODE_OBJECT) layout = co_tree_get(root, "layout");
+    if (co_tree_parse_body(&arena, co_bytes_text(text), &root, NULL) == CO_OK && root->kind == CO_NODE_OBJECT)
+        layout = co_tree_get(root, "layout");
     if (!layout || layout->kind != CO_NODE_NUMBER || !layout->is_integer)
-        status = co_fail(error, CO_CORRUPT, "%s cannot be understood; restore the data directory from a backup or choose another one", file);
+        status =
+            co_fail(error, CO_CORRUPT,
+                    "%s cannot be understood; restore the data directory from a backup or choose another one", file);
     else if (layout->integer != CO_DATADIR_LAYOUT)
         status = co_fail(error, CO_UNSUPPORTED,
-                         "data_dir %s has layout %lld (written by Cohort %s), this version reads layout %d; run that version, or choose an empty "
+                         "data_dir %s has layout %lld (written by Cohort %s), this version reads layout %d; run that "
+                         "version, or choose an empty "
                          "directory and restore a snapshot",
                          path, (long long)layout->integer, co_tree_text(root, "version", "?"), CO_DATADIR_LAYOUT);
     co_arena_fini(&arena);
@@ -150,9 +163,12 @@ co_status co_datadir_node_id(const char *path, const char *configured, char out[
     if (status && status != CO_NOT_FOUND) return status;
     if (status == CO_OK && !is_uuid(kept) && !*configured)
         return co_fail(error, CO_CORRUPT, "%s does not hold a UUID; remove the file to get a new node id", file);
-    if (*configured) memcpy(out, configured, 37);
-    else if (status == CO_OK) memcpy(out, kept, 37);
-    else co_uuid(out);
+    if (*configured)
+        memcpy(out, configured, 37);
+    else if (status == CO_OK)
+        memcpy(out, kept, 37);
+    else
+        co_uuid(out);
     for (char *at = out; *at; at++) *at = (char)tolower((unsigned char)*at);
     if (status == CO_OK && strcmp(kept, out) == 0) return CO_OK;
     return co_file_replace(file, co_bytes(out, 36), 0600, error);

@@ -106,8 +106,8 @@ static co_status unknown_flag(struct parsing *parsing, const char *name) {
     const char *names[CO_COUNT(flags)];
     for (size_t i = 0; i < CO_COUNT(flags); i++) names[i] = flags[i].name;
     const char *near = co_nearest(name, (struct co_strings){names, CO_COUNT(flags)});
-    return co_fail(parsing->error, CO_INVALID, "flag provided but not defined: -%s%s%s%s", name, near ? "; did you mean -" : "", near ? near : "",
-                   near ? "?" : "");
+    return co_fail(parsing->error, CO_INVALID, "flag provided but not defined: -%s%s%s%s", name,
+                   near ? "; did you mean -" : "", near ? near : "", near ? "?" : "");
 }
 
 /* The object at the dotted path's last but one part; made when missing. A new entry each time: later ones overwrite or append. */
@@ -133,20 +133,23 @@ static void add_source(struct parsing *parsing, enum co_conf_source_kind kind, c
     struct co_conf_source *grown = co_arena_array(parsing->arena, struct co_conf_source, *count + 1);
     for (size_t i = 0; i < *count; i++) grown[i] = (*list)[i];
     grown[*count] = (struct co_conf_source){kind, text, NULL};
-    if (kind == CO_CONF_TEXT) grown[*count].label = *count ? co_arena_printf(parsing->arena, "-hcl#%zu", *count + 1) : "-hcl";
+    if (kind == CO_CONF_TEXT)
+        grown[*count].label = *count ? co_arena_printf(parsing->arena, "-hcl#%zu", *count + 1) : "-hcl";
     *list = grown;
     ++*count;
 }
 
 static co_status take_bool(struct parsing *parsing, const struct flag *flag, const char *value, bool *out) {
-    static const char *const yes[] = {"1", "t", "T", "true", "TRUE", "True"}, *const no[] = {"0", "f", "F", "false", "FALSE", "False"};
+    static const char *const yes[] = {"1", "t", "T", "true", "TRUE", "True"}, *const no[] = {"0",     "f",     "F",
+                                                                                             "false", "FALSE", "False"};
     *out = true;
     if (!value) return CO_OK;
     for (size_t i = 0; i < CO_COUNT(yes); i++) {
         if (strcmp(value, yes[i]) == 0) return CO_OK;
         if (strcmp(value, no[i]) == 0) return *out = false, CO_OK;
     }
-    return co_fail(parsing->error, CO_INVALID, "invalid boolean value \"%s\" for -%s: use true or false", value, flag->name);
+    return co_fail(parsing->error, CO_INVALID, "invalid boolean value \"%s\" for -%s: use true or false", value,
+                   flag->name);
 }
 
 static co_status take_pair(struct parsing *parsing, const struct flag *flag, const char *value) {
@@ -164,27 +167,40 @@ static co_status take(struct parsing *parsing, const struct flag *flag, const ch
     bool is_on = false;
     co_status status;
     switch (flag->kind) {
-    case HELP: return CO_CANCELLED;
+    case HELP:
+        return CO_CANCELLED;
     case REFUSED:
-        return co_fail(parsing->error, CO_UNSUPPORTED, "-%s belongs to Consul's Enterprise edition and is not supported; remove it", flag->name);
-    case DEV: return take_bool(parsing, flag, value, &parsing->out->is_dev);
+        return co_fail(parsing->error, CO_UNSUPPORTED,
+                       "-%s belongs to Consul's Enterprise edition and is not supported; remove it", flag->name);
+    case DEV:
+        return take_bool(parsing, flag, value, &parsing->out->is_dev);
     case BOOL:
         if ((status = take_bool(parsing, flag, value, &is_on))) return status;
         set_key(parsing, flag, co_tree_string(parsing->arena, is_on ? "true" : "false"));
         return CO_OK;
-    case VALUE: set_key(parsing, flag, co_tree_string(parsing->arena, value)); return CO_OK;
+    case VALUE:
+        set_key(parsing, flag, co_tree_string(parsing->arena, value));
+        return CO_OK;
     case LIST: {
-        struct co_node *list = co_arena_new(parsing->arena, struct co_node), *item = co_tree_string(parsing->arena, value);
+        struct co_node *list = co_arena_new(parsing->arena, struct co_node),
+                       *item = co_tree_string(parsing->arena, value);
         list->kind = CO_NODE_LIST;
         item->place.file = "flag";
         co_tree_append(parsing->arena, list, item);
         set_key(parsing, flag, list);
         return CO_OK;
     }
-    case PAIR: return take_pair(parsing, flag, value);
-    case FILE_: add_source(parsing, CO_CONF_FILE, value); return CO_OK;
-    case DIR_: add_source(parsing, CO_CONF_DIR, value); return CO_OK;
-    case HCL: add_source(parsing, CO_CONF_TEXT, value); return CO_OK;
+    case PAIR:
+        return take_pair(parsing, flag, value);
+    case FILE_:
+        add_source(parsing, CO_CONF_FILE, value);
+        return CO_OK;
+    case DIR_:
+        add_source(parsing, CO_CONF_DIR, value);
+        return CO_OK;
+    case HCL:
+        add_source(parsing, CO_CONF_TEXT, value);
+        return CO_OK;
     case FORMAT:
         if (strcmp(value, "hcl") != 0 && strcmp(value, "json") != 0)
             return co_fail(parsing->error, CO_INVALID, "-config-format must be either 'hcl' or 'json'");
@@ -198,12 +214,14 @@ static bool needs_value(const struct flag *flag) {
     return flag->kind != BOOL && flag->kind != DEV && flag->kind != HELP && flag->kind != REFUSED;
 }
 
-co_status co_flags_parse(struct co_arena *arena, int argc, char **argv, struct co_conf_input *out, struct co_error *error) {
+co_status co_flags_parse(struct co_arena *arena, int argc, char **argv, struct co_conf_input *out,
+                         struct co_error *error) {
     struct parsing parsing = {.arena = arena, .out = out, .error = error};
     *out = (struct co_conf_input){.flags = co_tree_object(arena)};
     for (int i = 1; i < argc; i++) {
         const char *word = argv[i];
-        if (word[0] != '-' || word[1] == '\0') return co_fail(error, CO_INVALID, "Unexpected extra arguments: [%s]", word);
+        if (word[0] != '-' || word[1] == '\0')
+            return co_fail(error, CO_INVALID, "Unexpected extra arguments: [%s]", word);
         if (strcmp(word, "--") == 0) {
             if (i + 1 < argc) return co_fail(error, CO_INVALID, "Unexpected extra arguments: [%s]", argv[i + 1]);
             break;
@@ -230,12 +248,13 @@ co_status co_flags_parse(struct co_arena *arena, int argc, char **argv, struct c
 }
 
 void co_flags_help(struct co_buffer *out) {
-    co_buffer_add_text(out, "Usage: cohort agent [options]\n\n"
-                            "  Starts an agent and runs until it is told to stop. A configuration file written for\n"
-                            "  Consul works unchanged; what this version does not support yet is listed as a warning.\n\n"
-                            "      cohort agent -dev                              try it: everything in memory\n"
-                            "      cohort agent -config-dir /etc/cohort.d         run it\n\n"
-                            "Options\n\n");
+    co_buffer_add_text(out,
+                       "Usage: cohort agent [options]\n\n"
+                       "  Starts an agent and runs until it is told to stop. A configuration file written for\n"
+                       "  Consul works unchanged; what this version does not support yet is listed as a warning.\n\n"
+                       "      cohort agent -dev                              try it: everything in memory\n"
+                       "      cohort agent -config-dir /etc/cohort.d         run it\n\n"
+                       "Options\n\n");
     for (size_t i = 0; i < CO_COUNT(flags); i++) {
         const struct flag *flag = &flags[i];
         if (!flag->doc) continue;

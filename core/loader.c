@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define NAME_MAX_BYTES 64
-#define SYMBOL_SUFFIX "_LTX_cohort_module"
+#define SYMBOL_SUFFIX  "_LTX_cohort_module"
 
 static void add_place(struct co_arena *arena, struct co_strings *places, const char *place) {
     if (!*place) return;
@@ -149,27 +149,29 @@ static lt_dlhandle open_file(const char *file, struct co_error *error) {
     return NULL;
 }
 
-static co_status check_descriptor(const struct co_module *module, const char *name, const char *file, struct co_error *error) {
+static co_status check_descriptor(const struct co_module *module, const char *name, const char *file,
+                                  struct co_error *error) {
     if (module->abi != CO_MODULE_ABI)
         return co_fail(error, CO_INVALID,
-                       "%s is built for module ABI %u, this agent has %d; rebuild it against this version's headers", file,
-                       module->abi, CO_MODULE_ABI);
+                       "%s is built for module ABI %u, this agent has %d; rebuild it against this version's headers",
+                       file, module->abi, CO_MODULE_ABI);
     if (module->size < sizeof(struct co_module))
         return co_fail(error, CO_INVALID,
-                       "%s has a descriptor of %u bytes, at least %zu are needed; set .size = sizeof(struct co_module)", file,
-                       module->size, sizeof(struct co_module));
+                       "%s has a descriptor of %u bytes, at least %zu are needed; set .size = sizeof(struct co_module)",
+                       file, module->size, sizeof(struct co_module));
     if (!module->name || strcmp(module->name, name) != 0)
-        return co_fail(error, CO_INVALID, "%s calls itself \"%s\" instead of \"%s\"; the file, the symbol and .name must agree",
-                       file, module->name ? module->name : "", name);
-    if (!module->offers)
-        return co_fail(error, CO_INVALID, "%s has no .offers; end the list with {CO_OFFER_END}", file);
+        return co_fail(error, CO_INVALID,
+                       "%s calls itself \"%s\" instead of \"%s\"; the file, the symbol and .name must agree", file,
+                       module->name ? module->name : "", name);
+    if (!module->offers) return co_fail(error, CO_INVALID, "%s has no .offers; end the list with {CO_OFFER_END}", file);
     return CO_OK;
 }
 
 co_status co_loader_open(struct co_arena *arena, const char *name, const char *path, struct co_loaded *out,
                          struct co_error *error) {
     const char *file = path;
-    if (!is_name(name)) return co_fail(error, CO_INVALID, "\"%s\" is not a module name: letters, digits and _ only", name);
+    if (!is_name(name))
+        return co_fail(error, CO_INVALID, "\"%s\" is not a module name: letters, digits and _ only", name);
     if (!file || !*file) {
         co_status status = find_file(arena, name, &file, error);
         if (status) return status;
@@ -182,7 +184,8 @@ co_status co_loader_open(struct co_arena *arena, const char *name, const char *p
     const struct co_module *module = lt_dlsym(handle, symbol);
     if (!module)
         return co_fail(error, CO_INVALID,
-                       "%s has no symbol %s; define the module with CO_MODULE_SYMBOL(%s) and export it", file, symbol, name);
+                       "%s has no symbol %s; define the module with CO_MODULE_SYMBOL(%s) and export it", file, symbol,
+                       name);
     co_status status = check_descriptor(module, name, file, error);
     if (status) return status;
     *out = (struct co_loaded){module, co_arena_strdup(arena, file)};

@@ -45,7 +45,8 @@ static void list(FILE *out, const char *title, struct commands commands) {
     if (commands.count == 0) return;
     fprintf(out, "\n%s\n", title);
     for (size_t i = 0; i < commands.count; i++)
-        if (!strchr(commands.items[i].name, ' ')) fprintf(out, "    %-14s %s\n", commands.items[i].name, commands.items[i].summary);
+        if (!strchr(commands.items[i].name, ' '))
+            fprintf(out, "    %-14s %s\n", commands.items[i].name, commands.items[i].summary);
 }
 
 static void usage(FILE *out, struct co_arena *arena) {
@@ -100,8 +101,10 @@ int main(int argc, char **argv) {
         cli = load_cli(&arena, &error);
         command = match(cli, argc - 1, argv + 1, &words);
     }
-    if (command) code = command->run(command, argc - words, argv + words);
-    else code = unknown(&arena, cli, argv[1]);
+    if (command)
+        code = command->run(command, argc - words, argv + words);
+    else
+        code = unknown(&arena, cli, argv[1]);
 out:
     co_arena_fini(&arena);
     return code;

@@ -91,7 +91,8 @@ struct claims {
     size_t count, room;
 };
 
-static void claim(struct co_registry *registry, struct claims *claims, const struct co_slot *slot, const char *what, const char *key) {
+static void claim(struct co_registry *registry, struct claims *claims, const struct co_slot *slot, const char *what,
+                  const char *key) {
     if (claims->count == claims->room) {
         claims->room = claims->room ? claims->room * 2 : 256;
         claims->items = co_realloc(claims->items, claims->room * sizeof *claims->items);
@@ -100,12 +101,17 @@ static void claim(struct co_registry *registry, struct claims *claims, const str
     claims->items[claims->count++] = (struct claim){words, key ? co_arena_strdup(&registry->arena, key) : words, slot};
 }
 
-static const struct { unsigned verb; const char *name; } verbs[] = {
-    {CO_GET, "GET"}, {CO_PUT, "PUT"}, {CO_POST, "POST"}, {CO_DELETE, "DELETE"}, {CO_HEAD, "HEAD"}, {CO_OPTIONS, "OPTIONS"},
+static const struct {
+    unsigned verb;
+    const char *name;
+} verbs[] = {
+    {CO_GET, "GET"},       {CO_PUT, "PUT"},   {CO_POST, "POST"},
+    {CO_DELETE, "DELETE"}, {CO_HEAD, "HEAD"}, {CO_OPTIONS, "OPTIONS"},
 };
 
 /* "/v1/kv/:key" and "/v1/kv/:name" match the same requests. */
-static void claim_route(struct co_registry *registry, struct claims *claims, const struct co_slot *slot, const struct co_route *route) {
+static void claim_route(struct co_registry *registry, struct claims *claims, const struct co_slot *slot,
+                        const struct co_route *route) {
     for (size_t v = 0; v < CO_COUNT(verbs); v++) {
         if (!(route->verbs & verbs[v].verb)) continue;
         char what[256], key[256];
@@ -124,7 +130,8 @@ static void claim_route(struct co_registry *registry, struct claims *claims, con
     }
 }
 
-static void claim_offer(struct co_registry *registry, struct claims *claims, const struct co_slot *slot, const struct co_offer *offer) {
+static void claim_offer(struct co_registry *registry, struct claims *claims, const struct co_slot *slot,
+                        const struct co_offer *offer) {
     char what[256];
     for (size_t i = 0; i < offer->count; i++) {
         switch (offer->kind) {
@@ -152,10 +159,14 @@ static void claim_offer(struct co_registry *registry, struct claims *claims, con
             }
             if (!method->request || (method->command ? !method->apply : !method->query))
                 report(registry, "%s: method \"%s\" lacks %s", slot->ctx.module->name, method->name,
-                       !method->request ? "its request schema" : method->command ? "apply" : "query");
+                       !method->request  ? "its request schema"
+                       : method->command ? "apply"
+                                         : "query");
             break;
         }
-        case CO_OFFER_ROUTES: claim_route(registry, claims, slot, (const struct co_route *)offer->table + i); break;
+        case CO_OFFER_ROUTES:
+            claim_route(registry, claims, slot, (const struct co_route *)offer->table + i);
+            break;
         case CO_OFFER_ZONES:
             snprintf(what, sizeof what, "zone \"%s\"", ((const struct co_zone *)offer->table)[i].label);
             claim(registry, claims, slot, what, NULL);
@@ -164,7 +175,8 @@ static void claim_offer(struct co_registry *registry, struct claims *claims, con
             snprintf(what, sizeof what, "command \"%s\"", ((const struct co_command *)offer->table)[i].name);
             claim(registry, claims, slot, what, NULL);
             break;
-        default: break;
+        default:
+            break;
         }
     }
     if (is_single(offer->kind)) {
@@ -191,8 +203,10 @@ static void find_conflicts(struct co_registry *registry) {
         const struct claim *one = &claims.items[i - 1], *two = &claims.items[i];
         if (strcmp(one->key, two->key) != 0) continue;
         const char *first = one->slot->ctx.module->name, *second = two->slot->ctx.module->name;
-        if (one->slot == two->slot) report(registry, "%s is offered twice by %s", two->what, first);
-        else report(registry, "%s is offered by both %s and %s; disable one of them", two->what, first, second);
+        if (one->slot == two->slot)
+            report(registry, "%s is offered twice by %s", two->what, first);
+        else
+            report(registry, "%s is offered by both %s and %s; disable one of them", two->what, first, second);
     }
     free(claims.items);
     /* Two implementations of one interface under different names. */
@@ -203,8 +217,9 @@ static void find_conflicts(struct co_registry *registry) {
             if (!offer) continue;
             const char *earlier = chosen ? co_module_offer(chosen->ctx.module, kind)->name : NULL;
             if (chosen && strcmp(earlier, offer->name) != 0)
-                report(registry, "two implementations of %s are loaded, \"%s\" by %s and \"%s\" by %s; keep one", co_offer_kind_name(kind),
-                       earlier, chosen->ctx.module->name, offer->name, registry->slots[s]->ctx.module->name);
+                report(registry, "two implementations of %s are loaded, \"%s\" by %s and \"%s\" by %s; keep one",
+                       co_offer_kind_name(kind), earlier, chosen->ctx.module->name, offer->name,
+                       registry->slots[s]->ctx.module->name);
             chosen = registry->slots[s];
         }
     }
@@ -239,7 +254,8 @@ static void report_cycle(struct ordering *ordering, size_t first) {
     while (ordering->path[start] != first) start++;
     for (size_t i = start; i < ordering->depth; i++)
         co_buffer_printf(&text, "%s needs ", ordering->in[ordering->path[i]]->ctx.module->name);
-    report(ordering->registry, "modules need each other in a circle: %s%s", co_buffer_text(&text), ordering->in[first]->ctx.module->name);
+    report(ordering->registry, "modules need each other in a circle: %s%s", co_buffer_text(&text),
+           ordering->in[first]->ctx.module->name);
     co_buffer_fini(&text);
     ordering->is_cyclic = true;
 }
@@ -254,13 +270,18 @@ static void visit(struct ordering *ordering, size_t at) {
         size_t found = find_need(ordering->in, count, *need);
         enum co_offer_kind kind;
         if (found == count && co_offer_kind_parse(*need, &kind))
-            report(ordering->registry, "module \"%s\" needs an implementation of %s, and none is loaded; add one to modules { %s \"...\" {} }",
-                   module->name, *need, *need);
+            report(
+                ordering->registry,
+                "module \"%s\" needs an implementation of %s, and none is loaded; add one to modules { %s \"...\" {} }",
+                module->name, *need, *need);
         else if (found == count)
-            report(ordering->registry, "module \"%s\" needs \"%s\", which is not loaded; add it to modules { %s {} } or disable %s", module->name,
-                   *need, *need, module->name);
-        else if (ordering->marks[found] == OPEN) report_cycle(ordering, found);
-        else if (ordering->marks[found] == FRESH) visit(ordering, found);
+            report(ordering->registry,
+                   "module \"%s\" needs \"%s\", which is not loaded; add it to modules { %s {} } or disable %s",
+                   module->name, *need, *need, module->name);
+        else if (ordering->marks[found] == OPEN)
+            report_cycle(ordering, found);
+        else if (ordering->marks[found] == FRESH)
+            visit(ordering, found);
     }
     ordering->depth--;
     ordering->marks[at] = DONE;
@@ -289,7 +310,8 @@ static void collect(struct co_registry *registry) {
     static const struct co_table own[] = {{CO_TABLE_META, "meta"}, {CO_TABLE_INDEX, "index"}};
     size_t methods = 0, tables = CO_COUNT(own);
     for (size_t s = 0; s < registry->count; s++)
-        for (const struct co_offer *offer = registry->slots[s]->ctx.module->offers; offer->kind != CO_OFFER_END; offer++) {
+        for (const struct co_offer *offer = registry->slots[s]->ctx.module->offers; offer->kind != CO_OFFER_END;
+             offer++) {
             if (offer->kind == CO_OFFER_METHODS) methods += offer->count;
             if (offer->kind == CO_OFFER_TABLES) tables += offer->count;
         }
@@ -303,8 +325,10 @@ static void collect(struct co_registry *registry) {
             if (offer->kind == CO_OFFER_METHODS) {
                 const struct co_method *list = offer->table;
                 for (size_t i = 0; i < offer->count; i++) {
-                    registry->methods[registry->method_count++] = (struct co_method_ref){&list[i], slot->ctx.self, &slot->ctx};
-                    if (list[i].command >= registry->command_count) registry->command_count = (size_t)list[i].command + 1;
+                    registry->methods[registry->method_count++] =
+                        (struct co_method_ref){&list[i], slot->ctx.self, &slot->ctx};
+                    if (list[i].command >= registry->command_count)
+                        registry->command_count = (size_t)list[i].command + 1;
                 }
             }
             if (offer->kind == CO_OFFER_TABLES) {
@@ -317,10 +341,12 @@ static void collect(struct co_registry *registry) {
     qsort(registry->tables, registry->table_count, sizeof *registry->tables, compare_tables);
     registry->commands = co_arena_array(&registry->arena, struct co_method_ref *, registry->command_count + 1);
     for (size_t i = 0; i < registry->method_count; i++)
-        if (registry->methods[i].method->command) registry->commands[registry->methods[i].method->command] = &registry->methods[i];
+        if (registry->methods[i].method->command)
+            registry->commands[registry->methods[i].method->command] = &registry->methods[i];
 }
 
-co_status co_registry_new(struct co_slot **slots, size_t count, struct co_registry **out, co_problem *problem, void *arg) {
+co_status co_registry_new(struct co_slot **slots, size_t count, struct co_registry **out, co_problem *problem,
+                          void *arg) {
     struct co_registry *registry = co_calloc(1, sizeof *registry);
     co_arena_init(&registry->arena);
     registry->problem = problem;
@@ -367,8 +393,10 @@ const struct co_method_ref *co_registry_find_method(const struct co_registry *re
         size_t middle = low + (high - low) / 2;
         int order = strcmp(name, registry->methods[middle].method->name);
         if (order == 0) return &registry->methods[middle];
-        if (order < 0) high = middle;
-        else low = middle + 1;
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
     }
     return NULL;
 }
@@ -389,7 +417,8 @@ void co_registry_tables(struct co_registry *registry, void (*see)(void *arg, con
 
 const struct co_checker *co_registry_checker(const struct co_registry *registry, const char *type, void **self) {
     for (size_t s = 0; s < registry->count; s++)
-        for (const struct co_offer *offer = registry->slots[s]->ctx.module->offers; offer->kind != CO_OFFER_END; offer++) {
+        for (const struct co_offer *offer = registry->slots[s]->ctx.module->offers; offer->kind != CO_OFFER_END;
+             offer++) {
             if (offer->kind != CO_OFFER_CHECKER) continue;
             const struct co_checker *list = offer->table;
             for (size_t i = 0; i < offer->count; i++) {
