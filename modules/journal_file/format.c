@@ -1,6 +1,5 @@
 /* Encodes and decodes the segment header and the records. Refuses to know where the bytes come from. */
 #include "format.h"
-#include "crc32c.h"
 
 #include <endian.h>
 #include <lz4.h>
@@ -30,7 +29,7 @@ static uint64_t get64(const uint8_t *at) {
 }
 
 static uint32_t header_crc(const uint8_t *raw) {
-    return journal_file_crc32c(journal_file_crc32c(0, raw + 16, JOURNAL_FILE_HEADER_SIZE - 16), raw, 12);
+    return co_crc32c(co_crc32c(0, raw + 16, JOURNAL_FILE_HEADER_SIZE - 16), raw, 12);
 }
 
 void journal_file_header_encode(const struct journal_file_header *header, uint8_t out[JOURNAL_FILE_HEADER_SIZE]) {
@@ -54,7 +53,7 @@ enum journal_file_header_verdict journal_file_header_decode(const uint8_t in[JOU
 }
 
 uint32_t journal_file_seed(uint64_t salt) {
-    return journal_file_crc32c(0, &(uint64_t){htole64(salt)}, 8);
+    return co_crc32c(0, &(uint64_t){htole64(salt)}, 8);
 }
 
 size_t journal_file_record_span(uint32_t stored_size) {
@@ -62,7 +61,7 @@ size_t journal_file_record_span(uint32_t stored_size) {
 }
 
 static uint32_t record_crc(const uint8_t *raw, uint32_t seed) {
-    return journal_file_crc32c(seed, raw + 4, JOURNAL_FILE_RECORD_SIZE - 4);
+    return co_crc32c(seed, raw + 4, JOURNAL_FILE_RECORD_SIZE - 4);
 }
 
 void journal_file_record_encode(struct co_buffer *out, uint32_t seed, const struct co_journal_entry *entry,
@@ -84,7 +83,7 @@ void journal_file_record_encode(struct co_buffer *out, uint32_t seed, const stru
     }
     size_t span = journal_file_record_span((uint32_t)stored);
     memset(data + stored, 0, span - JOURNAL_FILE_RECORD_SIZE - stored);
-    put32(raw + 4, journal_file_crc32c(seed, data, stored));
+    put32(raw + 4, co_crc32c(seed, data, stored));
     put32(raw + 8, (uint32_t)stored);
     put32(raw + 12, (uint32_t)raw_size);
     put64(raw + 16, entry->index);
@@ -118,7 +117,7 @@ bool journal_file_record_decode(const uint8_t in[JOURNAL_FILE_RECORD_SIZE], uint
 
 bool journal_file_record_data(const struct journal_file_record *record, uint32_t seed, const void *stored,
                               struct co_arena *arena, struct co_bytes *out) {
-    if (journal_file_crc32c(seed, stored, record->stored_size) != record->data_crc) return false;
+    if (co_crc32c(seed, stored, record->stored_size) != record->data_crc) return false;
     if (!(record->flags & JOURNAL_FILE_FLAG_LZ4)) {
         *out = co_bytes(record->raw_size ? stored : NULL, record->raw_size);
         return true;

@@ -1,7 +1,6 @@
 /* The small record beside the log (term and vote): data_dir/journal/meta, replaced by writing a new file and renaming it.
  *     0 magic "COHORTMT" | 8 version u32 | 12 crc u32 of size and data | 16 size u32 | 20 data
  * One save at a time, on the thread pool, in the order of the calls. */
-#include "crc32c.h"
 #include "journal_file.h"
 
 #include <endian.h>
@@ -76,7 +75,7 @@ void journal_file_save_meta(void *self, struct co_bytes data, co_journal_done *d
     put32(meta->bytes + 8, JOURNAL_FILE_VERSION);
     put32(meta->bytes + 16, (uint32_t)data.size);
     if (data.size > 0) memcpy(meta->bytes + HEADER_SIZE, data.data, data.size);
-    put32(meta->bytes + 12, journal_file_crc32c(0, meta->bytes + 16, 4 + data.size));
+    put32(meta->bytes + 12, co_crc32c(0, meta->bytes + 16, 4 + data.size));
     *journal->metas_last = meta;
     journal->metas_last = &meta->next;
     save_next(journal);
@@ -99,8 +98,7 @@ co_status journal_file_load_meta(void *self, struct co_arena *arena, struct co_b
                        "%s/meta: format version %" PRIu32
                        ", this program knows version %u; start the version of cohort that wrote it",
                        journal->dir, get32(bytes + 8), JOURNAL_FILE_VERSION);
-    if (!is_ours || get32(bytes + 16) != size - HEADER_SIZE ||
-        get32(bytes + 12) != journal_file_crc32c(0, bytes + 16, size - 16))
+    if (!is_ours || get32(bytes + 16) != size - HEADER_SIZE || get32(bytes + 12) != co_crc32c(0, bytes + 16, size - 16))
         return co_fail(error, CO_CORRUPT,
                        "%s/meta: damaged; restore the file from a backup (it holds the term and the vote, and must not "
                        "be made up)",

@@ -1,6 +1,5 @@
 /* Reads a segment from its first byte to its last and says where the records end, and how: clean, torn or damaged. Every byte is
  * outside input. Memory: one window, whatever lengths the file claims. Refuses to change anything. */
-#include "crc32c.h"
 #include "segment.h"
 
 #include <errno.h>
@@ -45,7 +44,7 @@ static co_status data_crc(struct window *window, uint64_t offset, size_t size, u
         co_status status = window_at(window, offset, want, &bytes, &got, error);
         if (status) return status;
         if (got == 0) break; /* the file shrank under us: the checksum will not match */
-        *crc = journal_file_crc32c(*crc, bytes, got);
+        *crc = co_crc32c(*crc, bytes, got);
         offset += got;
         size -= got;
     }

@@ -1,6 +1,5 @@
 /* Appending: what is handed over while a batch is being written becomes the next batch; a batch is one write and one fdatasync
  * on the thread pool. The loop thread only queues and answers; encoding, checksums and compression happen in the job. */
-#include "crc32c.h"
 #include "journal_file.h"
 
 #include <errno.h>
