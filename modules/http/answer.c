@@ -43,8 +43,8 @@ static void add_page_headers(const struct page *page, struct MHD_Response *respo
     if (page->view->consistency)
         MHD_add_response_header(response, "X-Consul-Effective-Consistency", names[page->view->consistency]);
     MHD_add_response_header(response, "X-Consul-Index", index);
-    MHD_add_response_header(response, "X-Consul-KnownLeader", "true");
-    MHD_add_response_header(response, "X-Consul-LastContact", "0");
+    MHD_add_response_header(response, "X-Consul-Knownleader", "true");
+    MHD_add_response_header(response, "X-Consul-Lastcontact", "0");
     http_add_headers(page->view->server, response, page->view->headers);
 }
 
@@ -252,8 +252,8 @@ static void fail(struct http_exchange *exchange, co_status status, const struct 
     struct co_error plain = {.status = status};
     if (status == CO_NO_LEADER || status == CO_NOT_LEADER) {
         http->ops->set_header(http, "X-Consul-Index", "0");
-        http->ops->set_header(http, "X-Consul-KnownLeader", "false");
-        http->ops->set_header(http, "X-Consul-LastContact", "0");
+        http->ops->set_header(http, "X-Consul-Knownleader", "false");
+        http->ops->set_header(http, "X-Consul-Lastcontact", "0");
     }
     co_http_fail(http, error && error->status ? error : &plain);
 }

@@ -371,8 +371,8 @@ static void a_read_is_answered_with_its_headers(void **state) {
     assert_holds(answer, "\r\nContent-Type: application/json\r\n");
     assert_holds(answer, "\r\nVary: Accept-Encoding\r\n");
     assert_holds(answer, "\r\nX-Consul-Index: 7\r\n");
-    assert_holds(answer, "\r\nX-Consul-KnownLeader: true\r\n");
-    assert_holds(answer, "\r\nX-Consul-LastContact: 0\r\n");
+    assert_holds(answer, "\r\nX-Consul-Knownleader: true\r\n");
+    assert_holds(answer, "\r\nX-Consul-Lastcontact: 0\r\n");
     assert_holds(answer, "\r\nX-Consul-Effective-Consistency: leader\r\n");
     assert_string_equal(body_of(answer), "{\"Name\":\"a\"}");
     answer = get(client, "/v1/thing/none?stale");
@@ -457,7 +457,7 @@ static void query_parameters_of_reads_are_checked(void **state) {
     fake.has_leader = false;
     const char *answer = get(client, "/v1/thing/a");
     assert_starts(answer, "HTTP/1.1 500 ");
-    assert_holds(answer, "\r\nX-Consul-KnownLeader: false\r\n");
+    assert_holds(answer, "\r\nX-Consul-Knownleader: false\r\n");
     assert_string_equal(body_of(answer), "No cluster leader");
     client_free(client);
 }
