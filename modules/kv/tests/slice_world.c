@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TABLES = 64, TOUCHED = 4096 };
+enum { TABLES = 64 };
 
 struct row {
     char *key;
@@ -25,13 +25,13 @@ struct touch {
 struct world {
     struct co_txn txn;
     struct table tables[TABLES];
-    void *loans[1 << 20];
-    size_t loan_count;
+    void **loans;
+    size_t loan_count, loan_room;
     uint64_t next_index;
     const struct co_module *const *modules;
     size_t module_count;
     struct touch *touched;
-    size_t touched_count, open_cursors;
+    size_t touched_count, touched_room, open_cursors;
     struct co_buffer answer;
 };
 
@@ -50,13 +50,12 @@ const struct co_agent_settings *co_ctx_agent(struct co_ctx *ctx) {
 /* --- storage --- */
 
 static struct co_bytes loan(struct world *world, const void *data, size_t size) {
-    co_assert(world->loan_count < CO_COUNT(world->loans));
-    void *copy = malloc(size + 1);
-    memcpy(copy, data, size);
-    /* Not one byte more than there is, so that reading on is seen. */
-    void *exact = malloc(size ? size : 1);
-    memcpy(exact, copy, size);
-    free(copy);
+    if (world->loan_count == world->loan_room) {
+        world->loan_room = world->loan_room ? world->loan_room * 2 : 64;
+        world->loans = realloc(world->loans, world->loan_room * sizeof *world->loans);
+    }
+    void *exact = malloc(size ? size : 1); /* not one byte more than there is, so that reading on is seen */
+    if (size) memcpy(exact, data, size);
     world->loans[world->loan_count++] = exact;
     return co_bytes(exact, size);
 }
@@ -188,7 +187,10 @@ static const struct co_storage_ops ops = {.get = get,
 
 static void touched(void *arg, co_table_id table, struct co_bytes key) {
     struct world *world = arg;
-    co_assert(world->touched_count < TOUCHED);
+    if (world->touched_count == world->touched_room) {
+        world->touched_room = world->touched_room ? world->touched_room * 2 : 16;
+        world->touched = realloc(world->touched, world->touched_room * sizeof *world->touched);
+    }
     struct touch *touch = &world->touched[world->touched_count++];
     *touch = (struct touch){.table = table, .size = key.size};
     memcpy(touch->key, key.data, key.size);
@@ -199,7 +201,6 @@ static void touched(void *arg, co_table_id table, struct co_bytes key) {
 struct world *world_new(const struct co_module *const *modules, size_t count) {
     struct world *world = calloc(1, sizeof *world);
     world->txn = (struct co_txn){.ops = &ops, .is_write = true, .touched = touched, .touched_arg = world};
-    world->touched = calloc(TOUCHED, sizeof *world->touched);
     world->next_index = 10;
     world->modules = modules;
     world->module_count = count;
@@ -217,6 +218,7 @@ void world_free(struct world *world) {
     }
     co_buffer_fini(&world->answer);
     free(world->touched);
+    free(world->loans);
     free(world);
 }
 
