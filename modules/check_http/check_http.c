@@ -169,21 +169,31 @@ static void method_title(const char *method, char *out, size_t size) {
     out[i] = '\0';
 }
 
+/* "127.0.0.1:80" of the URL; libcurl does not tell the address of an attempt that failed. */
+static void add_target(const char *url, struct co_buffer *out) {
+    CURLU *parts = curl_url();
+    char *host = NULL, *port = NULL;
+    if (!curl_url_set(parts, CURLUPART_URL, url, 0) && !curl_url_get(parts, CURLUPART_HOST, &host, 0) &&
+        !curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT))
+        co_buffer_printf(out, "dial tcp %s:%s: ", host, port);
+    curl_free(host);
+    curl_free(port);
+    curl_url_cleanup(parts);
+}
+
 static void describe_failure(struct check_http *check, CURLcode code, struct co_buffer *out) {
-    char method[32], *address = NULL;
+    char method[32], *final_url = NULL;
     const char *url = check->settings->http;
-    long errnum = 0, port = 0;
+    long errnum = 0;
     method_title(check->method, method, sizeof method);
-    co_buffer_printf(out, "%s \"%s\": ", method, url);
+    curl_easy_getinfo(check->easy, CURLINFO_EFFECTIVE_URL, &final_url);
     curl_easy_getinfo(check->easy, CURLINFO_OS_ERRNO, &errnum);
-    curl_easy_getinfo(check->easy, CURLINFO_PRIMARY_IP, &address);
-    curl_easy_getinfo(check->easy, CURLINFO_PRIMARY_PORT, &port);
+    co_buffer_printf(out, "%s \"%s\": ", method, url);
     if (code == CURLE_COULDNT_CONNECT && errnum) {
         char reason[128];
         snprintf(reason, sizeof reason, "%s", strerror((int)errnum));
         reason[0] = (char)tolower((unsigned char)reason[0]);
-        if (address && *address)
-            co_buffer_printf(out, strchr(address, ':') ? "dial tcp [%s]:%ld: " : "dial tcp %s:%ld: ", address, port);
+        add_target(final_url ? final_url : url, out);
         co_buffer_printf(out, "connect: %s", reason);
     } else if (code == CURLE_UNSUPPORTED_PROTOCOL) {
         size_t scheme = strcspn(url, ":");

@@ -1,29 +1,14 @@
 /* The checks of storage.h, each a function that opens a fresh store and tells a short story. A check stops at its first
- * failure. The last ones drive random operations against a dumb twin: a sorted array. */
-#include "storage.h"
+ * failure. Random operations are in storage_random.c. */
+#include "storage_private.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-struct world {
-    const struct co_storage_conformance *subject;
-    struct co_storage store;
-    struct co_error error;
-    bool is_open;
-    uint64_t seed;
-    int failures;
-};
-
-/* Fails the check: prints the place and leaves it. Transactions it had open are lost with the process's next check, so the
- * suite stops there too. */
-#define EXPECT(condition)                                                                                              \
-    do {                                                                                                               \
-        if (!(condition)) return failed(w, #condition, __LINE__);                                                      \
-    } while (0)
-
-static bool failed(struct world *w, const char *condition, int line) {
-    printf("    storage.c:%d: expected %s\n", line, condition);
+bool storage_failed(struct storage_world *w, const char *condition, const char *file, int line) {
+    const char *name = strrchr(file, '/');
+    printf("    %s:%d: expected %s\n", name ? name + 1 : file, line, condition);
     if (w->error.text[0]) printf("    last error: %s\n", w->error.text);
     return false;
 }
@@ -32,20 +17,20 @@ static struct co_bytes text(const char *s) {
     return co_bytes_text(s);
 }
 
-static bool store_close(struct world *w) {
+static bool storage_close(struct storage_world *w) {
     if (w->is_open) w->subject->close(w->subject->arg, &w->store);
     w->is_open = false;
     return true;
 }
 
-static bool store_open(struct world *w, bool fresh) {
-    store_close(w);
+bool storage_open(struct storage_world *w, bool fresh) {
+    storage_close(w);
     memset(&w->store, 0, sizeof w->store);
     w->is_open = w->subject->open(w->subject->arg, fresh, &w->store, &w->error) == CO_OK;
     return w->is_open;
 }
 
-static struct co_txn *begin(struct world *w, bool write) {
+struct co_txn *storage_begin(struct storage_world *w, bool write) {
     struct co_txn *txn = NULL;
     co_status status = w->store.ops->begin(w->store.self, write, &txn, &w->error);
     if (status || !txn || txn->is_write != write || txn->touched) {
@@ -54,13 +39,13 @@ static struct co_txn *begin(struct world *w, bool write) {
     }
     return txn;
 }
-static bool commit(struct world *w, struct co_txn *txn) {
+bool storage_commit(struct storage_world *w, struct co_txn *txn) {
     return txn->ops->commit(txn, &w->error) == CO_OK;
 }
-static void end(struct co_txn *txn) {
+void storage_end(struct co_txn *txn) {
     txn->ops->abort(txn);
 }
-static bool put(struct world *w, struct co_txn *txn, co_table_id table, const char *key, const char *value) {
+static bool put(struct storage_world *w, struct co_txn *txn, co_table_id table, const char *key, const char *value) {
     return co_put(txn, table, text(key), text(value), &w->error) == CO_OK;
 }
 static bool holds(struct co_txn *txn, co_table_id table, const char *key, const char *value) {
@@ -96,8 +81,8 @@ static bool walks(struct co_txn *txn, co_table_id table, const char *from, const
 
 /* --- one row --- */
 
-static bool check_rows(struct world *w) {
-    struct co_txn *txn = begin(w, true);
+static bool check_rows(struct storage_world *w) {
+    struct co_txn *txn = storage_begin(w, true);
     EXPECT(holds(txn, 40, "a", NULL));
     EXPECT(co_del(txn, 40, text("a"), &w->error) == CO_NOT_FOUND);
     EXPECT(put(w, txn, 40, "a", "1"));
@@ -105,47 +90,47 @@ static bool check_rows(struct world *w) {
     EXPECT(put(w, txn, 40, "a", "longer than before"));
     EXPECT(holds(txn, 40, "a", "longer than before"));
     EXPECT(put(w, txn, 40, "b", ""));
-    EXPECT(commit(w, txn));
+    EXPECT(storage_commit(w, txn));
 
-    txn = begin(w, false);
+    txn = storage_begin(w, false);
     EXPECT(holds(txn, 40, "a", "longer than before"));
     EXPECT(holds(txn, 40, "b", ""));
     EXPECT(holds(txn, 40, "", NULL));
     EXPECT(holds(txn, 40, "ab", NULL));
-    end(txn);
+    storage_end(txn);
 
-    txn = begin(w, true);
+    txn = storage_begin(w, true);
     EXPECT(co_del(txn, 40, text("a"), &w->error) == CO_OK);
     EXPECT(co_del(txn, 40, text("a"), &w->error) == CO_NOT_FOUND);
     EXPECT(holds(txn, 40, "a", NULL));
     EXPECT(put(w, txn, 40, "b", "2"));
-    EXPECT(commit(w, txn));
+    EXPECT(storage_commit(w, txn));
 
-    txn = begin(w, false);
+    txn = storage_begin(w, false);
     EXPECT(walks(txn, 40, "", "b=2"));
-    EXPECT(commit(w, txn)); /* of a read transaction: same as abort */
+    EXPECT(storage_commit(w, txn)); /* of a read transaction: same as abort */
     return true;
 }
 
-static bool check_order(struct world *w) {
-    struct co_txn *txn = begin(w, true);
+static bool check_order(struct storage_world *w) {
+    struct co_txn *txn = storage_begin(w, true);
     const char *keys[] = {"b", "a", "ab", "B", "aa", "\xff", "a\x01", "b/", "~"};
     for (size_t i = 0; i < CO_COUNT(keys); i++) EXPECT(put(w, txn, 40, keys[i], "-"));
     EXPECT(walks(txn, 40, "", "B=- a=- a\x01=- aa=- ab=- b=- b/=- ~=- \xff=-"));
-    EXPECT(commit(w, txn));
-    txn = begin(w, false);
+    EXPECT(storage_commit(w, txn));
+    txn = storage_begin(w, false);
     EXPECT(walks(txn, 40, "", "B=- a=- a\x01=- aa=- ab=- b=- b/=- ~=- \xff=-"));
     EXPECT(walks(txn, 40, "aa", "aa=- ab=- b=- b/=- ~=- \xff=-")); /* on a key */
     EXPECT(walks(txn, 40, "aaa", "ab=- b=- b/=- ~=- \xff=-"));     /* between two */
     EXPECT(walks(txn, 40, "C", "a=- a\x01=- aa=- ab=- b=- b/=- ~=- \xff=-"));
     EXPECT(walks(txn, 40, "\xff", "\xff=-"));
     EXPECT(walks(txn, 40, "\xff\x01", ""));
-    end(txn);
+    storage_end(txn);
     return true;
 }
 
-static bool check_tables(struct world *w) {
-    struct co_txn *txn = begin(w, true);
+static bool check_tables(struct storage_world *w) {
+    struct co_txn *txn = storage_begin(w, true);
     static const co_table_id tables[] = {1, 2, 255, 256, 257, 511, 512, 1023};
     for (size_t i = 0; i < CO_COUNT(tables); i++) {
         char value[16];
@@ -153,8 +138,8 @@ static bool check_tables(struct world *w) {
         EXPECT(put(w, txn, tables[i], "\xff\xff", value));
         EXPECT(put(w, txn, tables[i], "k", value));
     }
-    EXPECT(commit(w, txn));
-    txn = begin(w, true);
+    EXPECT(storage_commit(w, txn));
+    txn = storage_begin(w, true);
     EXPECT(walks(txn, 256, "", "k=256 \xff\xff=256"));
     EXPECT(walks(txn, 3, "", ""));
     EXPECT(walks(txn, 254, "", ""));
@@ -165,31 +150,39 @@ static bool check_tables(struct world *w) {
     EXPECT(walks(txn, 256, "", ""));
     EXPECT(walks(txn, 255, "", "\xff\xff=255"));
     EXPECT(walks(txn, 257, "", "k=257 \xff\xff=257"));
-    EXPECT(commit(w, txn));
-    txn = begin(w, false);
+    EXPECT(storage_commit(w, txn));
+    txn = storage_begin(w, false);
     EXPECT(walks(txn, 256, "", ""));
     EXPECT(walks(txn, 255, "", "\xff\xff=255"));
     EXPECT(walks(txn, 1023, "", "k=1023 \xff\xff=1023"));
     EXPECT(walks(txn, 1, "", "k=1 \xff\xff=1"));
-    end(txn);
+    storage_end(txn);
     return true;
 }
 
-static bool check_cursor_ends(struct world *w) {
+static bool check_cursor_ends(struct storage_world *w) {
     struct co_bytes key, value;
-    struct co_txn *txn = begin(w, false);
+    struct co_txn *txn = storage_begin(w, false);
     struct co_cursor *cursor = co_cursor_open(txn, 40);
     EXPECT(co_cursor_seek(cursor, text(""), &key, &value) == CO_NOT_FOUND);
     EXPECT(co_cursor_next(cursor, &key, &value) == CO_NOT_FOUND);
     EXPECT(co_cursor_seek(cursor, text("x"), &key, &value) == CO_NOT_FOUND);
     co_cursor_close(cursor);
-    end(txn);
+    storage_end(txn);
 
-    txn = begin(w, true);
-    EXPECT(put(w, txn, 39, "z", "0") && put(w, txn, 41, "a", "0"));
-    EXPECT(put(w, txn, 40, "a", "1") && put(w, txn, 40, "b", "2"));
-    EXPECT(commit(w, txn));
-    txn = begin(w, false);
+    for (int round = 0; round < 2; round++) { /* with no other table, and with neighbours */
+        txn = storage_begin(w, true);
+        if (round) EXPECT(put(w, txn, 39, "z", "0") && put(w, txn, 41, "a", "0"));
+        EXPECT(put(w, txn, 40, "a", "1") && put(w, txn, 40, "b", "2"));
+        EXPECT(storage_commit(w, txn));
+        txn = storage_begin(w, round);
+        cursor = co_cursor_open(txn, 40);
+        EXPECT(co_cursor_seek(cursor, text("c"), &key, &value) == CO_NOT_FOUND);
+        EXPECT(co_cursor_next(cursor, &key, &value) == CO_NOT_FOUND);
+        co_cursor_close(cursor);
+        storage_end(txn);
+    }
+    txn = storage_begin(w, false);
     cursor = co_cursor_open(txn, 40);
     EXPECT(co_cursor_seek(cursor, text("b"), &key, &value) == CO_OK && co_bytes_equal(key, text("b")));
     EXPECT(co_cursor_next(cursor, &key, &value) == CO_NOT_FOUND);
@@ -204,12 +197,12 @@ static bool check_cursor_ends(struct world *w) {
     EXPECT(co_cursor_next(other, &key, &value) == CO_OK && co_bytes_equal(key, text("b")));
     co_cursor_close(other);
     co_cursor_close(cursor);
-    end(txn);
+    storage_end(txn);
     return true;
 }
 
-static bool check_cursor_beside_writes(struct world *w) {
-    struct co_txn *txn = begin(w, true);
+static bool check_cursor_beside_writes(struct storage_world *w) {
+    struct co_txn *txn = storage_begin(w, true);
     char key[16];
     for (int i = 0; i < 2000; i++) {
         snprintf(key, sizeof key, "key-%06d", i);
@@ -228,16 +221,16 @@ static bool check_cursor_beside_writes(struct world *w) {
     }
     co_cursor_close(cursor);
     EXPECT(count == 2000);
-    EXPECT(commit(w, txn));
-    txn = begin(w, false);
+    EXPECT(storage_commit(w, txn));
+    txn = storage_begin(w, false);
     EXPECT(holds(txn, 39, "key-001999", "001999") && holds(txn, 41, "key-001998", "001998"));
     EXPECT(holds(txn, 39, "key-001998", NULL) && holds(txn, 41, "key-001999", NULL));
-    end(txn);
+    storage_end(txn);
     return true;
 }
 
-static bool check_own_bytes(struct world *w) {
-    struct co_txn *txn = begin(w, true);
+static bool check_own_bytes(struct storage_world *w) {
+    struct co_txn *txn = storage_begin(w, true);
     struct co_bytes value;
     char large[3000];
     memset(large, 'x', sizeof large);
@@ -257,13 +250,13 @@ static bool check_own_bytes(struct world *w) {
     EXPECT(co_get(txn, 40, text("large"), &value) == CO_OK);
     EXPECT(co_put(txn, 40, text("c"), value, &w->error) == CO_OK);
     EXPECT(co_get(txn, 40, text("c"), &value) == CO_OK && co_bytes_equal(value, co_bytes(large, sizeof large)));
-    EXPECT(commit(w, txn));
+    EXPECT(storage_commit(w, txn));
     return true;
 }
 
 /* --- keys and values at their limits --- */
 
-static bool check_binary_keys(struct world *w) {
+static bool check_binary_keys(struct storage_world *w) {
     uint8_t keys[6][CO_STORAGE_KEY_MAX];
     memset(keys, 0, sizeof keys);
     memset(keys[3], 0xff, sizeof keys[3]);
@@ -273,13 +266,13 @@ static bool check_binary_keys(struct world *w) {
     struct co_bytes sorted[] = {co_bytes(keys[0], 1),   co_bytes(keys[1], 2), co_bytes(keys[2], CO_STORAGE_KEY_MAX),
                                 co_bytes(keys[5], 500), co_bytes(keys[4], 2), co_bytes(keys[3], CO_STORAGE_KEY_MAX)};
     static const size_t order[] = {3, 1, 5, 0, 4, 2};
-    struct co_txn *txn = begin(w, true);
+    struct co_txn *txn = storage_begin(w, true);
     for (size_t i = 0; i < CO_COUNT(order); i++)
         EXPECT(co_put(txn, 40, sorted[order[i]], co_bytes(&order[i], sizeof order[i]), &w->error) == CO_OK);
     EXPECT(put(w, txn, 41, "a", "next table"));
-    EXPECT(commit(w, txn));
+    EXPECT(storage_commit(w, txn));
 
-    txn = begin(w, false);
+    txn = storage_begin(w, false);
     struct co_bytes key = {0}, value = {0};
     struct co_cursor *cursor = co_cursor_open(txn, 40);
     co_status status = co_cursor_seek(cursor, text(""), &key, &value);
@@ -302,14 +295,14 @@ static bool check_binary_keys(struct world *w) {
     memset(longer, 0xff, sizeof longer);
     EXPECT(co_cursor_seek(cursor, co_bytes(longer, sizeof longer), &key, &value) == CO_NOT_FOUND);
     co_cursor_close(cursor);
-    end(txn);
+    storage_end(txn);
     return true;
 }
 
-static bool check_long_keys(struct world *w) {
+static bool check_long_keys(struct storage_world *w) {
     /* Neighbours that differ in the last of 500 bytes only, enough of them for several levels of a tree. */
     uint8_t bytes[CO_STORAGE_KEY_MAX];
-    struct co_txn *txn = begin(w, true);
+    struct co_txn *txn = storage_begin(w, true);
     for (unsigned i = 0; i < 3000; i++) {
         unsigned n = i * 1861 % 3000;
         memset(bytes, 'k', sizeof bytes);
@@ -317,8 +310,8 @@ static bool check_long_keys(struct world *w) {
         bytes[sizeof bytes - 1] = (uint8_t)n;
         EXPECT(co_put(txn, 40, co_bytes(bytes, sizeof bytes), co_bytes(&n, sizeof n), &w->error) == CO_OK);
     }
-    EXPECT(commit(w, txn));
-    txn = begin(w, false);
+    EXPECT(storage_commit(w, txn));
+    txn = storage_begin(w, false);
     struct co_bytes key, value;
     struct co_cursor *cursor = co_cursor_open(txn, 40);
     unsigned count = 0;
@@ -327,26 +320,26 @@ static bool check_long_keys(struct world *w) {
         EXPECT(value.size == sizeof count && memcmp(value.data, &count, sizeof count) == 0);
     EXPECT(count == 3000);
     co_cursor_close(cursor);
-    end(txn);
+    storage_end(txn);
     return true;
 }
 
-static bool check_large_values(struct world *w) {
+static bool check_large_values(struct storage_world *w) {
     static const size_t sizes[] = {4095, 4096, 4097, 65535, 65536, 512 << 10, 1 << 20, 3 << 20};
     size_t most = sizes[CO_COUNT(sizes) - 1];
     uint8_t *even = co_malloc(most), *random = co_malloc(most);
     memset(even, 'e', most);
     co_random_bytes(random, most);
     bool is_good = false;
-    struct co_txn *txn = begin(w, true);
+    struct co_txn *txn = storage_begin(w, true);
     for (size_t i = 0; i < CO_COUNT(sizes); i++)
         for (int j = 0; j < 2; j++) {
             char key[16];
             snprintf(key, sizeof key, "%c%zu", j ? 'e' : 'r', i);
             if (co_put(txn, 40, text(key), co_bytes(j ? even : random, sizes[i]), &w->error)) goto out;
         }
-    if (!commit(w, txn)) goto out;
-    txn = begin(w, false);
+    if (!storage_commit(w, txn)) goto out;
+    txn = storage_begin(w, false);
     struct co_bytes value[CO_COUNT(sizes)][2]; /* all at once: reads stay valid until the end */
     for (size_t i = 0; i < CO_COUNT(sizes); i++)
         for (int j = 0; j < 2; j++) {
@@ -357,29 +350,29 @@ static bool check_large_values(struct world *w) {
     for (size_t i = 0; i < CO_COUNT(sizes); i++)
         for (int j = 0; j < 2; j++)
             if (!co_bytes_equal(value[i][j], co_bytes(j ? even : random, sizes[i]))) goto out;
-    end(txn);
+    storage_end(txn);
     is_good = true;
 out:
     free(even);
     free(random);
     EXPECT(is_good);
-    txn = begin(w, true); /* and they go away */
+    txn = storage_begin(w, true); /* and they go away */
     EXPECT(co_del(txn, 40, text("r7"), &w->error) == CO_OK);
     EXPECT(put(w, txn, 40, "e7", "small now"));
     EXPECT(holds(txn, 40, "r7", NULL) && holds(txn, 40, "e7", "small now"));
-    EXPECT(commit(w, txn));
+    EXPECT(storage_commit(w, txn));
     return true;
 }
 
 /* --- transactions --- */
 
-static bool check_abort(struct world *w) {
-    struct co_txn *txn = begin(w, true);
+static bool check_abort(struct storage_world *w) {
+    struct co_txn *txn = storage_begin(w, true);
     EXPECT(put(w, txn, 40, "a", "1") && put(w, txn, 41, "b", "2"));
-    EXPECT(commit(w, txn));
+    EXPECT(storage_commit(w, txn));
     char key[16];
     for (int round = 0; round < 3; round++) {
-        txn = begin(w, true);
+        txn = storage_begin(w, true);
         EXPECT(put(w, txn, 40, "a", "changed") && put(w, txn, 40, "new", "n"));
         EXPECT(co_clear(txn, 41, &w->error) == CO_OK);
         for (int i = 0; i < 1000; i++) {
@@ -390,46 +383,46 @@ static bool check_abort(struct world *w) {
             snprintf(key, sizeof key, "%d", i);
             EXPECT(co_del(txn, 42, text(key), &w->error) == CO_OK);
         }
-        end(txn);
-        txn = begin(w, round == 1);
+        storage_end(txn);
+        txn = storage_begin(w, round == 1);
         EXPECT(walks(txn, 40, "", "a=1") && walks(txn, 41, "", "b=2") && walks(txn, 42, "", ""));
-        end(txn);
+        storage_end(txn);
     }
     return true;
 }
 
-static bool check_snapshots(struct world *w) {
-    struct co_txn *writer = begin(w, true);
+static bool check_snapshots(struct storage_world *w) {
+    struct co_txn *writer = storage_begin(w, true);
     char key[16], value[16];
     for (int i = 0; i < 500; i++) {
         snprintf(key, sizeof key, "%03d", i);
         EXPECT(put(w, writer, 40, key, "old"));
     }
-    EXPECT(commit(w, writer));
+    EXPECT(storage_commit(w, writer));
 
-    struct co_txn *before = begin(w, false);
+    struct co_txn *before = storage_begin(w, false);
     struct co_bytes early;
     EXPECT(co_get(before, 40, text("007"), &early) == CO_OK);
-    writer = begin(w, true);
+    writer = storage_begin(w, true);
     EXPECT(put(w, writer, 40, "007", "new"));
-    struct co_txn *during = begin(w, false);
+    struct co_txn *during = storage_begin(w, false);
     EXPECT(holds(writer, 40, "007", "new")); /* sees itself */
     EXPECT(holds(before, 40, "007", "old") && holds(during, 40, "007", "old"));
     EXPECT(co_clear(writer, 40, &w->error) == CO_OK);
     EXPECT(holds(during, 40, "100", "old"));
     EXPECT(put(w, writer, 40, "007", "newer"));
-    EXPECT(commit(w, writer));
-    struct co_txn *after = begin(w, false);
+    EXPECT(storage_commit(w, writer));
+    struct co_txn *after = storage_begin(w, false);
     EXPECT(holds(before, 40, "007", "old") && holds(during, 40, "007", "old") && holds(after, 40, "007", "newer"));
     EXPECT(co_bytes_equal(early, text("old")));
 
     for (int i = 0; i < 1000; i++) { /* many later commits, which reuse whatever they can */
-        writer = begin(w, true);
+        writer = storage_begin(w, true);
         snprintf(key, sizeof key, "%03d", i % 500);
         snprintf(value, sizeof value, "%d", i);
         EXPECT(put(w, writer, 40, key, value));
         if (i % 3 == 0) EXPECT(put(w, writer, 41, value, key));
-        EXPECT(commit(w, writer));
+        EXPECT(storage_commit(w, writer));
     }
     EXPECT(co_bytes_equal(early, text("old")));
     struct co_bytes found, got;
@@ -443,26 +436,27 @@ static bool check_snapshots(struct world *w) {
         EXPECT(count == 500);
     }
     EXPECT(walks(after, 40, "", "007=newer") && walks(after, 41, "", ""));
-    end(during); /* not in the order of their begins */
+    storage_end(during); /* not in the order of their begins */
     EXPECT(holds(before, 40, "499", "old"));
-    end(after);
-    end(before);
-    struct co_txn *now = begin(w, false);
+    storage_end(after);
+    storage_end(before);
+    struct co_txn *now = storage_begin(w, false);
     EXPECT(holds(now, 40, "499", "999"));
-    end(now);
+    storage_end(now);
     return true;
 }
 
-static bool check_many_readers(struct world *w) {
+static bool check_many_readers(struct storage_world *w) {
     size_t count = w->subject->readers ? w->subject->readers : 100;
     struct co_txn **readers = co_calloc(count, sizeof readers[0]);
     bool is_good = true;
     char value[24];
     for (size_t i = 0; i < count; i++) {
-        struct co_txn *writer = begin(w, true);
+        struct co_txn *writer = storage_begin(w, true);
         snprintf(value, sizeof value, "%zu", i);
-        is_good = is_good && put(w, writer, 40, "k", value) && put(w, writer, 41, value, "x") && commit(w, writer);
-        readers[i] = begin(w, false);
+        is_good =
+            is_good && put(w, writer, 40, "k", value) && put(w, writer, 41, value, "x") && storage_commit(w, writer);
+        readers[i] = storage_begin(w, false);
     }
     for (size_t i = 0; i < count; i++) {
         size_t at = i % 2 ? i / 2 : count - 1 - i / 2; /* from both ends */
@@ -470,7 +464,7 @@ static bool check_many_readers(struct world *w) {
         is_good = is_good && holds(readers[at], 40, "k", value) && holds(readers[at], 41, value, "x");
         snprintf(value, sizeof value, "%zu", at + 1);
         is_good = is_good && holds(readers[at], 41, value, NULL);
-        end(readers[at]);
+        storage_end(readers[at]);
     }
     free(readers);
     EXPECT(is_good);
@@ -483,58 +477,58 @@ static void note_touch(void *arg, co_table_id table, struct co_bytes key) {
     snprintf(notes + size, 100 - size, "%u:%.*s ", table, (int)key.size, (const char *)key.data);
 }
 
-static bool check_touched(struct world *w) {
+static bool check_touched(struct storage_world *w) {
     char notes[100] = "";
-    struct co_txn *txn = begin(w, true);
+    struct co_txn *txn = storage_begin(w, true);
     txn->touched = note_touch;
     txn->touched_arg = notes;
     EXPECT(put(w, txn, 40, "a", "1"));
     EXPECT(co_del(txn, 40, text("b"), &w->error) == CO_NOT_FOUND);
     EXPECT(co_clear(txn, 41, &w->error) == CO_OK);
-    EXPECT(commit(w, txn));
+    EXPECT(storage_commit(w, txn));
     EXPECT(strcmp(notes, "40:a 40:b 41: ") == 0);
     for (int i = 0; i < 3; i++) {
-        txn = begin(w, true); /* asserts that `touched` is not inherited */
+        txn = storage_begin(w, true); /* asserts that `touched` is not inherited */
         EXPECT(put(w, txn, 40, "c", "1"));
-        end(txn);
+        storage_end(txn);
     }
     return true;
 }
 
-static bool check_bytes_used(struct world *w) {
+static bool check_bytes_used(struct storage_world *w) {
     uint64_t before = w->store.ops->bytes_used(w->store.self);
     char *value = co_calloc(1, 1000);
-    struct co_txn *txn = begin(w, true);
+    struct co_txn *txn = storage_begin(w, true);
     bool is_good = true;
     for (uint32_t i = 0; i < 1000; i++)
         is_good = is_good && co_put(txn, 40, co_bytes(&i, sizeof i), co_bytes(value, 1000), &w->error) == CO_OK;
     free(value);
-    EXPECT(is_good && commit(w, txn));
+    EXPECT(is_good && storage_commit(w, txn));
     uint64_t after = w->store.ops->bytes_used(w->store.self);
     EXPECT(after >= before + 1000 * 1000 && after < before + 4 * 1000 * 1000);
-    txn = begin(w, true);
+    txn = storage_begin(w, true);
     EXPECT(co_clear(txn, 40, &w->error) == CO_OK);
-    EXPECT(commit(w, txn));
+    EXPECT(storage_commit(w, txn));
     EXPECT(w->store.ops->bytes_used(w->store.self) < before + 100 * 1000);
     return true;
 }
 
-static bool check_clear_large(struct world *w) {
+static bool check_clear_large(struct storage_world *w) {
     for (int round = 0; round < 2; round++) {
-        struct co_txn *txn = begin(w, true);
+        struct co_txn *txn = storage_begin(w, true);
         for (uint32_t i = 0; i < 20000; i++) {
             uint32_t key = i * 2654435761u;
             for (co_table_id table = 39; table <= 41; table++)
                 if (table == 40 || i % 10 == 0)
                     EXPECT(co_put(txn, table, co_bytes(&key, sizeof key), co_bytes(&i, sizeof i), &w->error) == CO_OK);
         }
-        if (round) EXPECT(commit(w, txn)); /* cleared in the same transaction, and in a later one */
-        if (round) txn = begin(w, true);
+        if (round) EXPECT(storage_commit(w, txn)); /* cleared in the same transaction, and in a later one */
+        if (round) txn = storage_begin(w, true);
         EXPECT(co_clear(txn, 40, &w->error) == CO_OK);
         EXPECT(walks(txn, 40, "", ""));
         EXPECT(put(w, txn, 40, "a", "again"));
-        EXPECT(commit(w, txn));
-        txn = begin(w, false);
+        EXPECT(storage_commit(w, txn));
+        txn = storage_begin(w, false);
         EXPECT(walks(txn, 40, "", "a=again"));
         for (co_table_id table = 39; table <= 41; table += 2) {
             struct co_bytes key, value;
@@ -546,337 +540,41 @@ static bool check_clear_large(struct world *w) {
             co_cursor_close(cursor);
             EXPECT(count == 2000);
         }
-        end(txn);
+        storage_end(txn);
     }
     return true;
 }
 
-static bool check_reopen(struct world *w) {
-    struct co_txn *txn = begin(w, true);
+static bool check_reopen(struct storage_world *w) {
+    struct co_txn *txn = storage_begin(w, true);
     EXPECT(put(w, txn, 40, "a", "1") && put(w, txn, 1023, "z", "26"));
-    EXPECT(commit(w, txn));
-    txn = begin(w, true);
+    EXPECT(storage_commit(w, txn));
+    txn = storage_begin(w, true);
     EXPECT(put(w, txn, 40, "b", "never committed"));
-    end(txn);
+    storage_end(txn);
     for (int round = 0; round < 3; round++) {
-        EXPECT(store_open(w, false));
-        txn = begin(w, false);
+        EXPECT(storage_open(w, false));
+        txn = storage_begin(w, false);
         EXPECT(walks(txn, 40, "", "a=1") && walks(txn, 1023, "", "z=26"));
-        end(txn);
+        storage_end(txn);
     }
-    txn = begin(w, true);
+    txn = storage_begin(w, true);
     EXPECT(co_clear(txn, 40, &w->error) == CO_OK && put(w, txn, 40, "c", "3"));
-    EXPECT(commit(w, txn));
-    EXPECT(store_open(w, false));
-    txn = begin(w, false);
+    EXPECT(storage_commit(w, txn));
+    EXPECT(storage_open(w, false));
+    txn = storage_begin(w, false);
     EXPECT(walks(txn, 40, "", "c=3"));
-    end(txn);
-    EXPECT(store_open(w, true));
-    txn = begin(w, false);
+    storage_end(txn);
+    EXPECT(storage_open(w, true));
+    txn = storage_begin(w, false);
     EXPECT(walks(txn, 40, "", "") && walks(txn, 1023, "", ""));
-    end(txn);
-    return true;
-}
-
-/* --- random operations against a twin --- */
-
-struct row {
-    co_table_id table;
-    struct co_bytes key; /* in the pool, for ever */
-    uint64_t seed;       /* the value: `size` bytes that follow from it */
-    size_t size;
-};
-struct twin {
-    struct row *rows; /* sorted by table, key */
-    size_t count, room;
-};
-struct pool {
-    struct co_bytes *keys;
-    size_t count;
-};
-
-static uint64_t draw(uint64_t *state) { /* splitmix64 */
-    uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
-static size_t below(uint64_t *state, size_t bound) {
-    return (size_t)(draw(state) % bound);
-}
-
-static void value_fill(uint64_t seed, uint8_t *out, size_t size) {
-    uint64_t state = seed;
-    for (size_t i = 0; i < size; i++) out[i] = seed % 2 ? (uint8_t)draw(&state) : (uint8_t)(seed >> (i % 8));
-}
-
-static int order(const struct row *row, co_table_id table, struct co_bytes key) {
-    return row->table != table ? (row->table < table ? -1 : 1) : co_bytes_compare(row->key, key);
-}
-
-static size_t twin_find(const struct twin *twin, co_table_id table, struct co_bytes key, bool *is_equal) {
-    size_t low = 0, high = twin->count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (order(&twin->rows[middle], table, key) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    *is_equal = low < twin->count && order(&twin->rows[low], table, key) == 0;
-    return low;
-}
-
-static void twin_put(struct twin *twin, const struct row *row) {
-    bool is_equal;
-    size_t at = twin_find(twin, row->table, row->key, &is_equal);
-    if (!is_equal) {
-        if (twin->count == twin->room) {
-            twin->room = twin->room ? 2 * twin->room : 64;
-            twin->rows = co_realloc(twin->rows, twin->room * sizeof *row);
-        }
-        memmove(twin->rows + at + 1, twin->rows + at, (twin->count++ - at) * sizeof *row);
-    }
-    twin->rows[at] = *row;
-}
-
-static bool twin_del(struct twin *twin, co_table_id table, struct co_bytes key) {
-    bool is_equal;
-    size_t at = twin_find(twin, table, key, &is_equal);
-    if (is_equal) memmove(twin->rows + at, twin->rows + at + 1, (--twin->count - at) * sizeof twin->rows[0]);
-    return is_equal;
-}
-
-static void twin_clear(struct twin *twin, co_table_id table) {
-    size_t kept = 0;
-    for (size_t i = 0; i < twin->count; i++)
-        if (twin->rows[i].table != table) twin->rows[kept++] = twin->rows[i];
-    twin->count = kept;
-}
-
-static void twin_copy(struct twin *to, const struct twin *from) {
-    free(to->rows);
-    *to = (struct twin){co_malloc((from->count + 1) * sizeof from->rows[0]), from->count, from->count + 1};
-    if (from->count) memcpy(to->rows, from->rows, from->count * sizeof from->rows[0]);
-}
-
-static bool row_matches(const struct row *row, struct co_bytes value, uint8_t *scratch) {
-    if (row->size != value.size) return false;
-    value_fill(row->seed, scratch, row->size);
-    return co_bytes_equal(value, co_bytes(scratch, row->size));
-}
-
-#define TWIN_TABLES   3
-#define TWIN_READERS  8
-#define TWIN_VALUE    20000
-#define TWIN_FIRST    30
-#define TWIN_KEYS_MAX 1500
-
-static struct pool pool_new(uint64_t *state) {
-    struct pool pool = {co_calloc(TWIN_KEYS_MAX, sizeof(struct co_bytes)), 0};
-    static const char alphabet[] = "ab\0\xff/";
-    for (; pool.count < TWIN_KEYS_MAX; pool.count++) {
-        uint8_t key[CO_STORAGE_KEY_MAX];
-        size_t size = 0, shared = 0;
-        /* Half of them continue or cut an earlier key: neighbours with long common beginnings. */
-        if (pool.count && below(state, 2)) {
-            struct co_bytes other = pool.keys[below(state, pool.count)];
-            shared = size = below(state, other.size + 1);
-            if (size) memcpy(key, other.data, size);
-        }
-        size_t most = below(state, 20) ? 6 : CO_STORAGE_KEY_MAX;
-        size += 1 + below(state, most);
-        if (size > sizeof key) size = sizeof key;
-        if (shared > size) shared = size;
-        for (size_t i = shared; i < size; i++) key[i] = (uint8_t)alphabet[below(state, sizeof alphabet - 1)];
-        if (size == 0) key[size++] = 'a';
-        uint8_t *copy = co_malloc(size);
-        memcpy(copy, key, size);
-        pool.keys[pool.count] = co_bytes(copy, size);
-    }
-    return pool;
-}
-
-static void pool_free(struct pool *pool) {
-    for (size_t i = 0; i < pool->count; i++) free((void *)pool->keys[i].data);
-    free(pool->keys);
-}
-
-/* Some gets and a walk of a stretch; `all`: every row. */
-static bool twin_compare(struct world *w, struct co_txn *txn, const struct twin *twin, const struct pool *pool,
-                         uint64_t *state, bool all, uint8_t *scratch) {
-    struct co_bytes key = {0}, value = {0};
-    bool is_equal;
-    for (int i = 0; i < 20; i++) {
-        co_table_id table = (co_table_id)(TWIN_FIRST + below(state, TWIN_TABLES));
-        struct co_bytes wanted = pool->keys[below(state, pool->count)];
-        size_t at = twin_find(twin, table, wanted, &is_equal);
-        co_status status = co_get(txn, table, wanted, &value);
-        EXPECT(status == (is_equal ? CO_OK : CO_NOT_FOUND));
-        if (is_equal) EXPECT(row_matches(&twin->rows[at], value, scratch));
-    }
-    for (size_t i = 0; i < (all ? TWIN_TABLES : 1); i++) {
-        co_table_id table = (co_table_id)(TWIN_FIRST + (all ? i : below(state, TWIN_TABLES)));
-        struct co_bytes from = all ? co_bytes(NULL, 0) : pool->keys[below(state, pool->count)];
-        size_t left = all ? SIZE_MAX : below(state, 60);
-        size_t at = twin_find(twin, table, from, &is_equal);
-        struct co_cursor *cursor = co_cursor_open(txn, table);
-        co_status status = co_cursor_seek(cursor, from, &key, &value);
-        for (; at < twin->count && twin->rows[at].table == table && left; at++, left--) {
-            EXPECT(status == CO_OK);
-            EXPECT(co_bytes_equal(key, twin->rows[at].key) && row_matches(&twin->rows[at], value, scratch));
-            status = co_cursor_next(cursor, &key, &value);
-        }
-        if (left) EXPECT(status == CO_NOT_FOUND);
-        co_cursor_close(cursor);
-    }
-    return true;
-}
-
-static bool random_write(struct world *w, struct co_txn *txn, struct twin *twin, const struct pool *pool,
-                         uint64_t *state, uint8_t *scratch) {
-    co_table_id table = (co_table_id)(TWIN_FIRST + below(state, TWIN_TABLES));
-    struct row row = {table, pool->keys[below(state, pool->count)], draw(state), 0};
-    switch (below(state, 8)) {
-    case 0:
-    case 1:
-    case 2: {
-        bool was_there = twin_del(twin, table, row.key);
-        EXPECT(co_del(txn, table, row.key, &w->error) == (was_there ? CO_OK : CO_NOT_FOUND));
-        return true;
-    }
-    default:
-        row.size = below(state, 40) ? below(state, 64) : below(state, TWIN_VALUE);
-        value_fill(row.seed, scratch, row.size);
-        EXPECT(co_put(txn, table, row.key, co_bytes(scratch, row.size), &w->error) == CO_OK);
-        twin_put(twin, &row);
-        return true;
-    }
-}
-
-struct twin_reader {
-    struct co_txn *txn;
-    struct twin twin;
-};
-
-static bool random_round(struct world *w, struct twin *now, struct twin *next, const struct pool *pool,
-                         struct twin_reader *readers, uint64_t *state, uint8_t *scratch) {
-    struct twin_reader *reader = &readers[below(state, TWIN_READERS)];
-    if (reader->txn) {
-        EXPECT(twin_compare(w, reader->txn, &reader->twin, pool, state, below(state, 8) == 0, scratch));
-        if (below(state, 3) == 0) {
-            end(reader->txn);
-            reader->txn = NULL;
-        }
-    } else {
-        reader->txn = begin(w, false);
-        twin_copy(&reader->twin, now);
-    }
-    struct co_txn *txn = begin(w, true);
-    twin_copy(next, now);
-    size_t writes = below(state, 4) ? below(state, 8) : below(state, 600);
-    for (size_t i = 0; i < writes; i++) {
-        EXPECT(random_write(w, txn, next, pool, state, scratch));
-        if (i % 50 == 0) EXPECT(twin_compare(w, txn, next, pool, state, false, scratch));
-    }
-    if (below(state, 25) == 0) {
-        co_table_id table = (co_table_id)(TWIN_FIRST + below(state, TWIN_TABLES));
-        EXPECT(co_clear(txn, table, &w->error) == CO_OK);
-        twin_clear(next, table);
-    }
-    if (below(state, 5) == 0) {
-        end(txn);
-        return true;
-    }
-    EXPECT(commit(w, txn));
-    twin_copy(now, next);
-    return true;
-}
-
-static bool check_random(struct world *w) {
-    uint64_t state = w->seed;
-    uint8_t *scratch = co_malloc(TWIN_VALUE);
-    struct pool pool = pool_new(&state);
-    struct twin now = {0}, next = {0};
-    struct twin_reader readers[TWIN_READERS];
-    memset(readers, 0, sizeof readers);
-    size_t rounds = w->subject->rounds ? w->subject->rounds : 400;
-    bool is_good = true;
-    for (size_t i = 0; is_good && i < rounds; i++) {
-        is_good = random_round(w, &now, &next, &pool, readers, &state, scratch);
-        if (!is_good) printf("    in round %zu of seed %" PRIu64 "\n", i, w->seed);
-        if (is_good && w->subject->is_persistent && below(&state, 40) == 0) {
-            for (size_t j = 0; j < TWIN_READERS; j++) {
-                if (readers[j].txn) end(readers[j].txn);
-                readers[j].txn = NULL;
-            }
-            is_good = store_open(w, false);
-        }
-    }
-    if (is_good) {
-        struct co_txn *txn = begin(w, false);
-        is_good = twin_compare(w, txn, &now, &pool, &state, true, scratch);
-        end(txn);
-    }
-    for (size_t j = 0; j < TWIN_READERS; j++) {
-        if (is_good && readers[j].txn) {
-            is_good = twin_compare(w, readers[j].txn, &readers[j].twin, &pool, &state, true, scratch);
-            end(readers[j].txn);
-        }
-        free(readers[j].twin.rows);
-    }
-    free(now.rows);
-    free(next.rows);
-    free(scratch);
-    pool_free(&pool);
-    return is_good;
-}
-
-/* Grows a table to many rows and shrinks it to nothing in random order, so that trees gain and lose levels. */
-static bool check_grow_and_shrink(struct world *w) {
-    enum { ROWS = 20000, BATCH = 500 };
-    uint64_t state = w->seed;
-    uint32_t *ids = co_malloc(ROWS * sizeof ids[0]);
-    bool is_good = true;
-    for (uint32_t i = 0; i < ROWS; i++) ids[i] = i;
-    for (int phase = 0; is_good && phase < 2; phase++) {
-        for (uint32_t i = ROWS - 1; i > 0; i--) {
-            size_t j = below(&state, i + 1);
-            uint32_t swap = ids[i];
-            ids[i] = ids[j];
-            ids[j] = swap;
-        }
-        for (uint32_t at = 0; is_good && at < ROWS; at += BATCH) {
-            struct co_txn *txn = begin(w, true);
-            for (uint32_t i = at; is_good && i < at + BATCH; i++) {
-                char key[32];
-                int size = snprintf(key, sizeof key, "service-%05u/node-%u", ids[i], ids[i] % 7);
-                struct co_bytes bytes = co_bytes(key, (size_t)size);
-                is_good =
-                    (phase ? co_del(txn, 40, bytes, &w->error) : co_put(txn, 40, bytes, bytes, &w->error)) == CO_OK;
-            }
-            is_good = is_good && commit(w, txn);
-            if (!is_good) break;
-            txn = begin(w, false);
-            size_t count = 0;
-            struct co_bytes key, value;
-            struct co_cursor *cursor = co_cursor_open(txn, 40);
-            for (co_status status = co_cursor_seek(cursor, text("service-"), &key, &value); status == CO_OK;
-                 status = co_cursor_next(cursor, &key, &value))
-                count++;
-            co_cursor_close(cursor);
-            end(txn);
-            is_good = count == (phase ? ROWS - at - BATCH : at + BATCH);
-        }
-    }
-    free(ids);
-    EXPECT(is_good);
+    storage_end(txn);
     return true;
 }
 
 static const struct {
     const char *name;
-    bool (*run)(struct world *);
+    bool (*run)(struct storage_world *);
     bool is_for_persistent;
 } checks[] = {
     {"rows: put, get, delete", check_rows, false},
@@ -895,12 +593,12 @@ static const struct {
     {"bytes_used follows the data", check_bytes_used, false},
     {"clearing a large table", check_clear_large, false},
     {"data is there after a reopen", check_reopen, true},
-    {"growing and shrinking", check_grow_and_shrink, false},
-    {"random operations against a twin", check_random, false},
+    {"growing and shrinking", storage_check_grow_and_shrink, false},
+    {"random operations against a twin", storage_check_random, false},
 };
 
 int co_conformance_storage(const struct co_storage_conformance *subject) {
-    struct world world = {.subject = subject, .seed = subject->seed};
+    struct storage_world world = {.subject = subject, .seed = subject->seed};
     const char *seed = getenv("COHORT_SEED");
     if (seed) world.seed = strtoull(seed, NULL, 10);
     while (world.seed == 0) co_random_bytes(&world.seed, sizeof world.seed);
@@ -908,7 +606,7 @@ int co_conformance_storage(const struct co_storage_conformance *subject) {
     for (size_t i = 0; i < CO_COUNT(checks); i++) {
         if (checks[i].is_for_persistent && !subject->is_persistent) continue;
         memset(&world.error, 0, sizeof world.error);
-        bool is_good = store_open(&world, true);
+        bool is_good = storage_open(&world, true);
         if (!is_good) printf("    cannot open: %s\n", world.error.text);
         is_good = is_good && checks[i].run(&world);
         printf("%s  %s\n", is_good ? "ok    " : "FAILED", checks[i].name);
@@ -918,7 +616,7 @@ int co_conformance_storage(const struct co_storage_conformance *subject) {
             printf("stopped at the first failure; %zu checks not run\n", CO_COUNT(checks) - i - 1);
             return (int)(CO_COUNT(checks) - i);
         }
-        store_close(&world);
+        storage_close(&world);
     }
     return 0;
 }
