@@ -1,6 +1,6 @@
 /* The stored form back to structs, without copying: strings and bytes point into the input.
  *
- * Whatever is not what codec_record.c writes is refused: half-understood records would let replicas drift apart. */
+ * Damage and unknown fields are refused: half-understood records would let replicas drift apart. */
 #include "codec.h"
 
 /* Memory of one decoded list: an empty element is one byte in the input and a whole struct here. */

@@ -147,6 +147,36 @@ static void errors_have_places_and_remedies(void **state) {
     (void)state;
 }
 
+/* Syntax that `consul validate` of 1.8.7 was seen to accept and to refuse. Some that it refuses we read: keys that
+ * start with a digit or hold letters beyond ASCII, a byte order mark, a heredoc's marker at the very end, "\/". */
+static void the_same_syntax_as_consul(void **state) {
+    static const char *const good[] = {
+        "a = 1 b = 2",
+        "a = 1, b = 2",
+        "a = .5 b = 0x10 c = 010 d = -1",
+        "a { b-c = \"x\", d = \"y\" }",
+        "a\n{ b = 1 }",
+        "a = [[\"x\"]]",
+        "a = \"x\ty\"",
+        "a = \"$${x}\"",
+        "a = \"${\\\"x\\\"}\"",
+        "a = <<EOF\nx\n  EOF\n",
+        "a = [<<EOF\nx\nEOF\n, \"y\"]",
+        "a = \"\\a\\v\\x41\\101\"",
+    };
+    static const char *const bad[] = {
+        "a = [1 2]", "a = yes",  "a = null",      "a = TRUE",     "a = 'x'",       "a = 09",       "a = 1_000",
+        "a = - 1",   "a = +1",   "a = 1,, b = 1", "a = 1; b = 1", "a { b : 1 }",   "a { $b = 1 }", "a { -b = 1 }",
+        "a",         "a\nb = 1", "a = 1 }",       "a = 1 /* x",   "a \"l\" = { }", "a = \"\\q\"",  "a = <<EOF x\nEOF\n",
+    };
+    struct co_node *node;
+    for (size_t i = 0; i < CO_COUNT(good); i++) parse(good[i]);
+    for (size_t i = 0; i < CO_COUNT(bad); i++)
+        if (co_tree_parse_hcl(&arena, "f", co_bytes_text(bad[i]), &node, NULL) == CO_OK)
+            fail_msg("accepted %s", bad[i]);
+    (void)state;
+}
+
 static void depth_is_bounded_for_blocks_lists_and_labels(void **state) {
     static const struct {
         const char *piece;
@@ -394,6 +424,7 @@ int main(void) {
         T(heredocs),
         T(json_is_recognised),
         T(errors_have_places_and_remedies),
+        T(the_same_syntax_as_consul),
         T(depth_is_bounded_for_blocks_lists_and_labels),
         T(a_realistic_agent_file_binds),
         T(json_files_bind_alike),
