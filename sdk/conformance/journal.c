@@ -607,6 +607,8 @@ int co_conformance_journal(const struct co_journal_world *world) {
         if (!is_good) {
             fprintf(stderr, "journal conformance: %s: %s\n", suite.name, suite.why);
             failed++;
+        } else {
+            printf("journal conformance: %s: ok\n", suite.name);
         }
         for (int turns = 0; suite.under_way > 0 && turns < 1000; turns++) world->turn(world->arg);
         close_journal(&suite);

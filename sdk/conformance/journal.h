@@ -22,7 +22,7 @@ struct co_journal_world {
     uint64_t seed; /* of the random operations; 0: a fixed one */
 };
 
-/* Runs every check; reports each failure on standard error. Returns the number of failed checks. */
+/* Runs every check and prints a line for each, failures on standard error. Returns the number of failed checks. */
 int co_conformance_journal(const struct co_journal_world *);
 
 #endif
