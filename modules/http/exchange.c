@@ -1,6 +1,7 @@
 /* The life of one request: from MHD's callbacks to a route's handler, from an answer back to MHD. Exchanges wait suspended for
  * answers that come later, and outlive their client until the handler has answered. Content is for the other files. */
 #include <stdlib.h>
+#include <strings.h>
 
 #include "http/server.h"
 
@@ -113,6 +114,29 @@ static size_t route_body_max(const struct http_exchange *exchange) {
                                                                  : HTTP_BODY_DEFAULT;
 }
 
+struct framing {
+    unsigned lengths, encodings;
+    bool is_chunked;
+};
+
+static enum MHD_Result count_framing(void *arg, enum MHD_ValueKind kind, const char *name, const char *value) {
+    struct framing *framing = arg;
+    (void)kind;
+    if (strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0) framing->lengths++;
+    if (strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0) {
+        framing->encodings++;
+        framing->is_chunked = value && strcasecmp(value, "chunked") == 0;
+    }
+    return MHD_YES;
+}
+
+/* Two opinions on where a body ends are how requests are smuggled past a proxy (RFC 9112 section 6.3); MHD takes one of them. */
+static bool is_framed_badly(struct http_exchange *exchange) {
+    struct framing framing = {0};
+    MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, count_framing, &framing);
+    return framing.lengths + framing.encodings > 1 || (framing.encodings && !framing.is_chunked);
+}
+
 /* The headers are here. Refuses at once only what is too large to be read to its end. */
 static void on_head(struct http_exchange *exchange, const char *method) {
     struct co_http *http = &exchange->http;
@@ -129,7 +153,8 @@ static void on_head(struct http_exchange *exchange, const char *method) {
     char *text = (char *)http->path;
     if (http_uri_parse(text, exchange->uri.path_size, &exchange->uri) == CO_OK) route(exchange);
     http->path = exchange->uri.path ? exchange->uri.path : "";
-    if (http->verb == CO_GET) return;
+    if (http->verb == CO_GET) return; /* take_body looks, should it have a body */
+    exchange->is_framed_badly = is_framed_badly(exchange);
     const char *length = header(exchange, MHD_HTTP_HEADER_CONTENT_LENGTH);
     uint64_t size = length ? strtoull(length, NULL, 10) : 0;
     if (size > route_body_max(exchange)) {
@@ -143,6 +168,7 @@ static void on_head(struct http_exchange *exchange, const char *method) {
 /* What is too large is read on for a while and dropped: a client that still sends would not see the answer. */
 static bool take_body(struct http_exchange *exchange, const char *data, size_t size) {
     size_t max = route_body_max(exchange);
+    if (exchange->http.verb == CO_GET && exchange->body_seen == 0 && is_framed_badly(exchange)) return false;
     exchange->body_seen += size;
     if (exchange->body_seen > max) exchange->is_too_large = true;
     if (!exchange->is_too_large) co_buffer_add(&exchange->body, data, size);
@@ -198,7 +224,7 @@ static void handle(struct http_exchange *exchange) {
         exchange->server->is_indenting || (exchange->uri.query.size && asks_pretty(exchange->uri.query));
     if (exchange->server->is_stopping) {
         http_reply_text(exchange, 503, "Agent is shutting down");
-    } else if (!exchange->uri.path) {
+    } else if (!exchange->uri.path || exchange->is_framed_badly) {
         http_reply_text(exchange, 400, "400 Bad Request");
     } else if (exchange->uri.path[0] == '*') {
         http->ops->reply(http, http->verb == CO_OPTIONS ? 200 : 400, NULL, co_bytes("", 0));
@@ -263,7 +289,8 @@ enum MHD_Result http_exchange_step(void *arg, struct MHD_Connection *connection,
     if (!exchange) return MHD_NO;
     if (exchange->phase == HTTP_HEAD) {
         on_head(exchange, method);
-        if (exchange->body_announced <= route_body_max(exchange) + DRAIN_BYTES) return MHD_YES;
+        bool is_readable = exchange->body_announced <= route_body_max(exchange) + DRAIN_BYTES;
+        if (is_readable && !exchange->is_framed_badly) return MHD_YES;
         handle(exchange); /* answers now; MHD closes the connection behind it */
         return deliver(exchange);
     }

@@ -127,6 +127,7 @@ static co_status start_daemon(struct http_listener *listener, int fd, struct co_
         {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)(server->settings.idle_timeout.ns / CO_SECOND), NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)server->settings.rules.max_header_bytes, NULL},
         {MHD_OPTION_PER_IP_CONNECTION_LIMIT, per_client > 0 && per_client < INT32_MAX ? (intptr_t)per_client : 0, NULL},
+        {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL}, /* Host is required, blanks in the target are refused */
         {MHD_OPTION_END, 0, NULL},
     };
     listener->daemon = MHD_start_daemon(

@@ -110,7 +110,7 @@ struct http_exchange {
     bool is_suspended, is_watched; /* by hangup.c */
     bool is_cut;                   /* close the connection instead of answering */
     bool is_abandoned;             /* nobody will answer any more */
-    bool is_too_large, is_indented;
+    bool is_too_large, is_framed_badly, is_indented;
     const char *method;
     struct http_uri uri;
     struct http_leaf *leaf;

@@ -216,7 +216,8 @@ void co_ctx_offers(struct co_ctx *ctx, enum co_offer_kind kind,
 /* --- starting and stopping --- */
 
 static struct http_settings fresh_settings(void) {
-    return (struct http_settings){.rules = {.max_header_bytes = 16384}, .idle_timeout = {120 * CO_SECOND}, .connections_max = 100};
+    return (struct http_settings){
+        .rules = {.max_header_bytes = 16384}, .idle_timeout = {120 * CO_SECOND}, .connections_max = 100};
 }
 
 static void start_with(struct http_settings settings, const char *address) {
@@ -509,6 +510,28 @@ static void bodies_arrive_whole_and_bounded(void **state) {
     client_free(client);
 }
 
+static void ambiguous_requests_are_refused(void **state) {
+    (void)state;
+    static const char *const cases[] = {
+        "PUT /v1/put HTTP/1.1\r\n" HOST "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+        "PUT /v1/put HTTP/1.1\r\n" HOST "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        "PUT /v1/put HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip\r\n\r\nabc",
+        "PUT /v1/put HTTP/1.1\r\n" HOST "Content-Length: x\r\n\r\nabc",
+        "GET /v1/thing/a HTTP/1.1\r\n" HOST "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+        "GET /v1/thing/a b HTTP/1.1\r\n" HOST "\r\n",
+        "GET /v1/thing/a HTTP/1.1\r\n\r\n",
+        "nonsense\r\n\r\n",
+    };
+    for (size_t i = 0; i < CO_COUNT(cases); i++) {
+        struct client *client = client_new();
+        say(client, cases[i]);
+        if (!is_closed(client)) fail_msg("still open after %s", cases[i]);
+        if (client->size && strncmp(client->bytes, "HTTP/1.1 400 ", 13) != 0)
+            fail_msg("%s: %s", cases[i], client->bytes);
+        client_free(client);
+    }
+}
+
 static void a_blocking_query_waits_for_a_change(void **state) {
     (void)state;
     struct client *client = client_new();
@@ -707,6 +730,7 @@ int main(void) {
         SERVED(query_parameters_of_reads_are_checked),
         SERVED(writes_wait_for_their_commit),
         SERVED(bodies_arrive_whole_and_bounded),
+        SERVED(ambiguous_requests_are_refused),
         SERVED(a_blocking_query_waits_for_a_change),
         SERVED(a_client_that_goes_away_takes_its_question_along),
         SERVED(large_answers_are_compressed_on_request),
