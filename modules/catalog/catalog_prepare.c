@@ -65,6 +65,9 @@ static co_status complete_check(struct catalog_check *check, const char *node, s
     }
     check->node = node;
     if (!text(check->status)[0]) check->status = "critical";
+    if (!text(check->type)[0] && check->definition.interval.ns > 0) { /* a probe that is described but not named */
+        check->type = text(check->definition.http)[0] ? "http" : text(check->definition.tcp)[0] ? "tcp" : "";
+    }
     co_status status = bounded("Check ID", check->check_id, CATALOG_CHECK_ID_MAX, error);
     if (!status) status = bounded("Check status", check->status, CATALOG_STATUS_MAX, error);
     if (!status) status = bounded("Service ID of the check", check->service_id, CATALOG_NAME_MAX, error);

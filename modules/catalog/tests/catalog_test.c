@@ -74,7 +74,7 @@ static void answers_have_consuls_shape(void **state) {
          "{\"redis_version\": \"4.0\"}, \"Port\": "
          "8000}, \"Check\": {\"Node\": \"ext1\", \"CheckID\": \"service:redis1\", \"Name\": \"Redis health check\", "
          "\"Notes\": \"n\", \"Status\": "
-         "\"passing\", \"ServiceID\": \"redis1\", \"Type\": \"tcp\", \"Definition\": {\"TCP\": \"localhost:8888\", "
+         "\"passing\", \"ServiceID\": \"redis1\", \"Definition\": {\"TCP\": \"localhost:8888\", "
          "\"Interval\": \"5s\", "
          "\"Timeout\": \"1s\", \"DeregisterCriticalServiceAfter\": \"30s\"}}}",
          "200 true"}, /* 14 */
