@@ -15,7 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define STOP_DEADLINE_MS 10000
+unsigned co_agent_stop_deadline_ms = 10000;
 
 struct runtime {
     struct co_agent agent;
@@ -53,8 +53,8 @@ static void stop_next(void *arg);
 
 static void stop_overdue(void *arg) {
     struct runtime *runtime = arg;
-    co_log_error(runtime->agent.log, "module does not stop, going on without it", "module=%s seconds=%d",
-                 runtime->waiting->ctx.module->name, STOP_DEADLINE_MS / 1000);
+    co_log_error(runtime->agent.log, "module does not stop, going on without it", "module=%s ms=%u",
+                 runtime->waiting->ctx.module->name, co_agent_stop_deadline_ms);
     runtime->waiting = NULL;
     stop_next(runtime);
 }
@@ -76,7 +76,7 @@ static void stop_next(void *arg) {
         slot->is_started = false;
         if (!slot->ctx.module->stop) continue;
         runtime->waiting = slot;
-        co_timer_start(runtime->agent.loop, &runtime->deadline, STOP_DEADLINE_MS, stop_overdue, runtime);
+        co_timer_start(runtime->agent.loop, &runtime->deadline, co_agent_stop_deadline_ms, stop_overdue, runtime);
         slot->ctx.module->stop(slot->ctx.self, stopped, slot);
         return;
     }
@@ -453,7 +453,7 @@ int co_agent_run_with(const struct co_conf_input *input, void (*running)(void *a
         co_defer_start(runtime.agent.loop, &runtime.begin_defer, begin_stop, &runtime);
     } else {
         code = 0;
-        co_log_info(runtime.agent.log, "Cohort agent running!", "modules=%zu", runtime.count);
+        co_log_info(runtime.agent.log, "Cohort agent is running", "modules=%zu", runtime.count);
         notify_ready();
         if (running) co_defer_start(runtime.agent.loop, &runtime.running_defer, tell_running, &runtime);
     }

@@ -10,6 +10,8 @@ CO_EXPORT int co_agent_run(const struct co_conf_input *);
 /* The same for tests: `running` is called on the loop once everything has started; it may call co_agent_stop. */
 CO_EXPORT int co_agent_run_with(const struct co_conf_input *, void (*running)(void *arg, struct co_ctx *), void *arg);
 
+CO_EXPORT extern unsigned co_agent_stop_deadline_ms; /* for each module; tests make it short */
+
 /* --- datadir.c --- */
 struct co_datadir {
     int lock_fd;

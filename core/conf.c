@@ -133,8 +133,10 @@ static void load_modules(struct co_conf *conf) {
         struct co_loaded loaded;
         struct co_error error = {0};
         if (co_loader_open(&conf->arena, entry->module, entry->path, &loaded, &error)) {
-            co_conf_error(&conf->problems, entry->place, "%smodule \"%s\": %s", entry->is_standard ? "standard " : "",
-                          entry->module, error.text);
+            const char *kind = entry->kind || entry->is_standard ? NULL : co_conf_kind_near(entry->module);
+            co_conf_error(&conf->problems, entry->place, "%smodule \"%s\": %s%s%s%s",
+                          entry->is_standard ? "standard " : "", entry->module, error.text,
+                          kind ? "; did you mean the kind \"" : "", kind ? kind : "", kind ? "\"?" : "");
             continue;
         }
         if (!offers_choice(conf, entry, loaded.module)) continue;

@@ -77,21 +77,22 @@ void *co_conf_bind_module(struct co_conf *, const struct co_module *, const stru
 /* --- parts --- */
 
 /* conf_source.c: reads everything into one object; problems are added. */
-struct co_node *co_conf_read(struct co_arena *, const struct co_conf_input *, struct co_conf_problems *);
+CO_EXPORT struct co_node *co_conf_read(struct co_arena *, const struct co_conf_input *, struct co_conf_problems *);
 /* conf_modules.c: what is to be loaded, as the `modules` block says. */
-struct co_conf_module *co_conf_plan(struct co_arena *, const struct co_node *root, bool is_dev,
-                                    struct co_conf_problems *);
+CO_EXPORT struct co_conf_module *co_conf_plan(struct co_arena *, const struct co_node *root, bool is_dev,
+                                              struct co_conf_problems *);
+const char *co_conf_kind_near(const char *word); /* "stroage": "storage"; NULL when none is near */
 const char *co_conf_module_name(struct co_arena *, const char *kind, const char *as);
 /* conf_agent.c: the agent's own settings. */
 extern const struct co_schema co_agent_settings_schema CO_EXPORT;
-void co_conf_settings(struct co_conf *, const struct co_conf_input *); /* bind and check */
+CO_EXPORT void co_conf_settings(struct co_conf *, const struct co_conf_input *); /* bind and check */
 extern const char co_conf_dev_defaults[];
 /* Changes of top-level keys between two settings that need a restart, comma-separated in `out`. Applies none. */
 void co_conf_settings_diff(const struct co_agent_settings *old, const struct co_agent_settings *new,
                            struct co_buffer *out);
 /* conf_unknown.c: keys that nobody reads. `schemas`: all that claim parts of the top level. */
-void co_conf_unknown(const struct co_node *root, const struct co_schema *const *schemas, size_t count,
-                     struct co_arena *, struct co_conf_problems *);
+CO_EXPORT void co_conf_unknown(const struct co_node *root, const struct co_schema *const *schemas, size_t count,
+                               struct co_arena *, struct co_conf_problems *);
 
 /* conf_known.c: keys that Consul knows. */
 enum co_known_flag { CO_KNOWN_ANY_BELOW = 1 /* contents are not checked */ };

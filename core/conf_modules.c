@@ -9,6 +9,8 @@
  * Every block may hold `path` and `enabled`; the rest is the module's and not looked at here. */
 #include "conf.h"
 
+#include "loader.h"
+
 #include <stdio.h>
 
 struct kind {
@@ -43,6 +45,12 @@ static const struct kind *find_kind(const char *name) {
     for (size_t i = 0; i < CO_COUNT(kinds); i++)
         if (co_key_equal(kinds[i].name, name)) return &kinds[i];
     return NULL;
+}
+
+const char *co_conf_kind_near(const char *word) {
+    const char *names[CO_COUNT(kinds)];
+    for (size_t i = 0; i < CO_COUNT(kinds); i++) names[i] = kinds[i].name;
+    return co_nearest(word, (struct co_strings){names, CO_COUNT(kinds)});
 }
 
 const char *co_conf_module_name(struct co_arena *arena, const char *kind, const char *as) {

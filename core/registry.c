@@ -157,6 +157,8 @@ static void claim_offer(struct co_registry *registry, struct claims *claims, con
                 snprintf(what, sizeof what, "command id %u", method->command);
                 claim(registry, claims, slot, what, NULL);
             }
+            if (method->request) co_schema_check(method->request);
+            if (method->reply) co_schema_check(method->reply);
             if (!method->request || (method->command ? !method->apply : !method->query))
                 report(registry, "%s: method \"%s\" lacks %s", slot->ctx.module->name, method->name,
                        !method->request  ? "its request schema"

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -165,6 +166,36 @@ static void signals_reload_and_stop(void **state) {
     assert_non_null(strstr(text, "fx_good fini\n"));
 }
 
+static void a_module_that_does_not_stop_is_left_behind(void **state) {
+    struct world *world = *state;
+    co_agent_stop_deadline_ms = 5;
+    assert_int_equal(RUN(world, "-dev", "-hcl", both(world, "never_stops = true")), 0);
+    co_agent_stop_deadline_ms = 10000;
+    assert_non_null(strstr(slurp(world, "trace"), "fx_good stop\nfx_after fini\nfx_good fini\n"));
+    assert_non_null(strstr(slurp(world, "log"), "module does not stop, going on without it: module=fx_good"));
+}
+
+static void signal_twice(struct world *world, struct co_ctx *ctx) {
+    (void)world, (void)ctx;
+    raise(SIGINT);
+    raise(SIGTERM);
+}
+
+static void a_second_signal_ends_it_at_once(void **state) {
+    struct world *world = *state;
+    world->running = signal_twice;
+    const char *settings = both(world, "never_stops = true");
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) _exit(RUN(world, "-dev", "-hcl", settings, "-pid-file=pid") == 0 ? 7 : 8);
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 1);
+    assert_null(strstr(slurp(world, "trace"), "fini"));
+    assert_int_not_equal(access("pid", F_OK), 0);
+}
+
 static void look_at_files(struct world *world, struct co_ctx *ctx) {
     char pid[32];
     snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
@@ -231,6 +262,8 @@ int main(void) {
         TEST(a_bad_configuration_starts_nothing),
         TEST(reload_changes_what_it_may),
         TEST(signals_reload_and_stop),
+        TEST(a_module_that_does_not_stop_is_left_behind),
+        TEST(a_second_signal_ends_it_at_once),
         TEST(the_data_directory_keeps_the_node_id),
         TEST(foreign_data_directories_are_refused),
     };
