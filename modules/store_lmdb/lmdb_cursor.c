@@ -1,5 +1,6 @@
-/* Cursors: walking one table's range of LMDB's key space. Those of read transactions are pooled and renewed; those of
- * a write transaction find their place again by key after a write, since all tables share one LMDB database. */
+/* Cursors: walking one table's range of LMDB's key space. Those of read transactions are pooled and renewed. All tables
+ * share one LMDB database, so a cursor relies on LMDB to keep its place while other tables are written (it does: the
+ * conformance suite walks one table while it writes the others). */
 #include <stdlib.h>
 
 #include "lmdb_store.h"
@@ -12,9 +13,6 @@ struct lmdb_cursor {
     struct lmdb_cursor *next; /* among idle ones */
     co_table_id table;
     bool is_placed, is_at_end;
-    uint64_t writes; /* of the transaction, when `key` was the place */
-    size_t key_size; /* table id included */
-    uint8_t key[LMDB_KEY_SIZE_MAX];
 };
 
 static struct lmdb_cursor *of(struct co_cursor *base) {
@@ -38,7 +36,6 @@ struct co_cursor *lmdb_cursor_open(struct co_txn *base, co_table_id table) {
     cursor->base.txn = base;
     cursor->table = table;
     cursor->is_placed = cursor->is_at_end = false;
-    cursor->writes = txn->writes;
     txn->open_cursors++;
     return &cursor->base;
 }
@@ -81,11 +78,6 @@ static co_status report(struct lmdb_cursor *cursor, int code, MDB_val at, MDB_va
     if (lmdb_value_decode(co_bytes(data.mv_data, data.mv_size), &txn->arena, value))
         return lmdb_fail(txn->store, MDB_CORRUPTED, "read the state", NULL);
     cursor->is_at_end = false;
-    if (txn->base.is_write) {
-        cursor->writes = txn->writes;
-        cursor->key_size = at.mv_size;
-        memcpy(cursor->key, at.mv_data, at.mv_size);
-    }
     *found = co_bytes((const uint8_t *)at.mv_data + LMDB_TABLE_SIZE, at.mv_size - LMDB_TABLE_SIZE);
     return CO_OK;
 }
@@ -108,20 +100,9 @@ co_status lmdb_cursor_seek(struct co_cursor *base, struct co_bytes key, struct c
 
 co_status lmdb_cursor_next(struct co_cursor *base, struct co_bytes *found, struct co_bytes *value) {
     struct lmdb_cursor *cursor = of(base);
-    struct lmdb_txn *txn = (struct lmdb_txn *)base->txn;
     if (!cursor->is_placed) return lmdb_cursor_seek(base, co_bytes(NULL, 0), found, value);
     if (cursor->is_at_end) return CO_NOT_FOUND;
-    MDB_val at = {cursor->key_size, cursor->key}, data = {0, NULL};
-    int code = 0;
-    if (base->txn->is_write && cursor->writes != txn->writes) {
-        uint8_t place[LMDB_KEY_SIZE_MAX];
-        size_t size = cursor->key_size;
-        memcpy(place, cursor->key, size);
-        at = (MDB_val){size, place};
-        code = mdb_cursor_get(cursor->mdb, &at, &data, MDB_SET_RANGE);
-        bool is_gone = !code && (at.mv_size != size || memcmp(at.mv_data, place, size) != 0);
-        if (code || is_gone) return report(cursor, code, at, data, found, value);
-    }
-    code = mdb_cursor_get(cursor->mdb, &at, &data, MDB_NEXT);
+    MDB_val at, data;
+    int code = mdb_cursor_get(cursor->mdb, &at, &data, MDB_NEXT);
     return report(cursor, code, at, data, found, value);
 }

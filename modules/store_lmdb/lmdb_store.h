@@ -57,7 +57,6 @@ struct lmdb_txn {
     MDB_txn *mdb;
     struct co_arena arena; /* decompressed values */
     size_t open_cursors;
-    uint64_t writes;       /* cursors notice by it that they must find their place again */
     struct lmdb_txn *next; /* among idle ones */
 };
 

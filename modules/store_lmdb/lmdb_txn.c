@@ -25,8 +25,6 @@ static co_status begin(void *self, bool write, struct co_txn **out, struct co_er
         if (code) return lmdb_fail(store, code, "read the state", error);
         store->idle_txns = txn->next;
         store->idle_txn_count--;
-        txn->base.touched = NULL;
-        txn->base.touched_arg = NULL;
     } else {
         MDB_txn *mdb;
         code = mdb_txn_begin(store->env, NULL, write ? 0 : MDB_RDONLY, &mdb);
@@ -151,7 +149,6 @@ static co_status put(struct co_txn *base, co_table_id table, struct co_bytes key
     }
     /* Never MDB_RESERVE: `value` may lie in the very page that the put rearranges. */
     data = (MDB_val){lmdb_value_encode(value, store->scratch, store->scratch_size), store->scratch};
-    txn->writes++;
     int code = mdb_put(txn->mdb, store->dbi, &at, &data, 0);
     return code ? lmdb_fail(store, code, "write to the state", error) : CO_OK;
 }
@@ -162,7 +159,6 @@ static co_status del(struct co_txn *base, co_table_id table, struct co_bytes key
     MDB_val at;
     co_assert(base->is_write);
     if (!make_key(bytes, table, key, &at)) return CO_NOT_FOUND;
-    txn->writes++;
     int code = mdb_del(txn->mdb, txn->store->dbi, &at, NULL);
     if (code == MDB_NOTFOUND) return CO_NOT_FOUND;
     return code ? lmdb_fail(txn->store, code, "write to the state", error) : CO_OK;
@@ -171,7 +167,6 @@ static co_status del(struct co_txn *base, co_table_id table, struct co_bytes key
 static co_status clear(struct co_txn *base, co_table_id table, struct co_error *error) {
     struct lmdb_txn *txn = of(base);
     co_assert(base->is_write);
-    txn->writes++;
     uint8_t first[LMDB_TABLE_SIZE];
     lmdb_key_table(first, table);
     MDB_cursor *cursor = NULL;

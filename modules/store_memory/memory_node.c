@@ -46,10 +46,10 @@ size_t memory_node_find(const struct memory_node *node, struct co_bytes key, boo
     if (prefix) {
         size_t size = key.size < prefix ? key.size : prefix;
         int order = size ? memcmp(key.data, node->rows[0]->bytes, size) : 0;
-        if (order < 0 || (order == 0 && key.size < prefix)) return 0;
+        if (order < 0) return 0;
         if (order > 0) return node->count;
     }
-    uint32_t hint = memory_hint(key, prefix);
+    uint32_t hint = memory_hint(key, prefix); /* 0 when the key is shorter: it settles before all others */
     return settle(node, hint_find(node->hints, node->count, hint), hint, key, is_equal);
 }
 

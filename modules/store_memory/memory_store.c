@@ -10,7 +10,9 @@
 
 CO_SCHEMA(memory_settings_schema, struct memory_settings, "StoreMemory",
           CO_FIELD(0, struct memory_settings, size_max, "SizeMax", 0, .fallback = "0",
-                   .doc = "Refuse writes when the state would take more memory than this; 0: no bound."));
+                   .doc = "Refuse writes when the state would take more memory than this; 0: no bound."),
+          CO_FIELD(0, struct memory_settings, strict, "Strict", 0, .fallback = MEMORY_STRICT_DEFAULT,
+                   .doc = "For tests: bytes read in a write transaction are freed at its next write."));
 
 struct memory_forest {
     size_t count;
@@ -38,7 +40,7 @@ struct memory_cursor {
     struct co_cursor base;
     struct memory_cursor *next; /* among idle ones */
     const struct memory_node *root;
-    bool is_placed, is_at_end;
+    bool is_placed;
     struct memory_path path;
 };
 
@@ -84,6 +86,21 @@ static void retired_release(struct memory_store *store) {
     store->litter = garbage;
 }
 
+/* --- loans: what `strict` hands out instead of the stored bytes, so that a sanitizer sees their use after a write --- */
+
+static void loan(struct memory_txn *txn, struct co_bytes *bytes) {
+    if (!txn->base.is_write || !txn->store->is_strict) return;
+    void *copy = co_malloc(bytes->size);
+    if (bytes->size) memcpy(copy, bytes->data, bytes->size);
+    memory_list_add(&txn->store->loans, copy);
+    bytes->data = copy;
+}
+
+static void loans_end(struct memory_store *store) {
+    for (size_t i = 0; i < store->loans.count; i++) free(store->loans.items[i]);
+    store->loans.count = 0;
+}
+
 /* --- transactions --- */
 
 static co_status begin(void *self, bool write, struct co_txn **out, struct co_error *error) {
@@ -119,6 +136,7 @@ static void txn_end(struct memory_txn *txn) {
     struct memory_store *store = txn->store;
     co_assert(txn->open_cursors == 0);
     if (txn->base.is_write) {
+        loans_end(store);
         list_reset(&store->edit.fresh);
         list_reset(&store->edit.retired);
         store->has_writer = false;
@@ -183,6 +201,7 @@ static co_status get(struct co_txn *base, co_table_id table, struct co_bytes key
     const struct memory_row *row = memory_tree_get(root_of(of(base), table), key);
     if (!row) return CO_NOT_FOUND;
     *value = memory_row_value(row);
+    loan(of(base), value);
     return CO_OK;
 }
 
@@ -199,6 +218,7 @@ static co_status put(struct co_txn *base, co_table_id table, struct co_bytes key
                        "the state has reached size_max (%lld MiB); raise size_max in modules.storage.memory",
                        (long long)(store->size_max >> 20));
     memory_tree_put(&store->edit, root_slot(of(base), table), key, value);
+    loans_end(store); /* not before: key and value may be some */
     return CO_OK;
 }
 
@@ -208,6 +228,7 @@ static co_status del(struct co_txn *base, co_table_id table, struct co_bytes key
     co_assert(base->is_write);
     if (!memory_tree_get(root_of(txn, table), key)) return CO_NOT_FOUND;
     memory_tree_del(&txn->store->edit, root_slot(txn, table), key);
+    loans_end(txn->store);
     return CO_OK;
 }
 
@@ -216,6 +237,7 @@ static co_status clear(struct co_txn *base, co_table_id table, struct co_error *
     struct memory_txn *txn = of(base);
     co_assert(base->is_write);
     if (root_of(txn, table)) memory_tree_clear(&txn->store->edit, root_slot(txn, table));
+    loans_end(txn->store);
     return CO_OK;
 }
 
@@ -230,7 +252,7 @@ static struct co_cursor *cursor_open(struct co_txn *base, co_table_id table) {
         cursor = co_malloc(sizeof *cursor);
     cursor->base.txn = base;
     cursor->root = root_of(txn, table);
-    cursor->is_placed = cursor->is_at_end = false;
+    cursor->is_placed = false;
     txn->open_cursors++;
     return &cursor->base;
 }
@@ -246,10 +268,11 @@ static void cursor_close(struct co_cursor *base) {
 static co_status report(struct memory_cursor *cursor, const struct memory_row *row, struct co_bytes *found,
                         struct co_bytes *value) {
     cursor->is_placed = true;
-    cursor->is_at_end = !row;
     if (!row) return CO_NOT_FOUND;
     *found = memory_row_key(row);
     *value = memory_row_value(row);
+    loan(of(cursor->base.txn), found);
+    loan(of(cursor->base.txn), value);
     return CO_OK;
 }
 
@@ -262,7 +285,6 @@ static co_status cursor_seek(struct co_cursor *base, struct co_bytes key, struct
 static co_status cursor_next(struct co_cursor *base, struct co_bytes *found, struct co_bytes *value) {
     struct memory_cursor *cursor = (struct memory_cursor *)base;
     if (!cursor->is_placed) return cursor_seek(base, co_bytes(NULL, 0), found, value);
-    if (cursor->is_at_end) return CO_NOT_FOUND;
     return report(cursor, memory_path_next(&cursor->path), found, value);
 }
 
@@ -289,6 +311,7 @@ const struct co_storage_ops memory_storage_ops = {
 
 void memory_store_open(struct memory_store *store, const struct memory_settings *settings) {
     uint64_t size_max = settings->size_max.bytes;
+    store->is_strict = settings->strict;
     store->size_max = size_max > INT64_MAX ? INT64_MAX : (int64_t)size_max;
 }
 
@@ -310,6 +333,7 @@ void memory_store_close(struct memory_store *store) {
     }
     free(store->edit.fresh.items);
     free(store->edit.retired.items);
+    free(store->loans.items);
     memset(store, 0, sizeof *store);
 }
 

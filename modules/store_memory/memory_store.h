@@ -15,6 +15,7 @@ struct memory_garbage;
 /* The block `storage "memory" { ... }`. */
 struct memory_settings {
     struct co_size size_max;
+    bool strict;
 };
 extern const struct co_schema memory_settings_schema;
 
@@ -22,8 +23,9 @@ struct memory_store {
     uint64_t stamp;               /* of the newest commit */
     struct memory_forest *forest; /* the trees of the newest commit; NULL: none yet */
     int64_t bytes, size_max;
-    bool has_writer;
+    bool has_writer, is_strict;
     struct memory_edit edit;                 /* of the writer */
+    struct memory_list loans;                /* see `strict` */
     struct memory_txn *oldest, *newest;      /* open readers in the order of their snapshots */
     struct memory_garbage *garbage, *litter; /* what open readers may still see, oldest and newest */
     struct memory_txn *idle_txns;

@@ -165,9 +165,11 @@ static void sync_always_outlives_a_power_cut(void **state) {
     write_and_die("journal", "a"); /* not synced yet: the next open does */
     write_and_die("always", "b");
     assert_non_null(strstr(file_read("state/mark"), "state=always\n"));
+    write_and_die("always", "c");
+    assert_non_null(strstr(file_read("state/mark"), "state=always\n"));
     file_write("state/mark", OTHER_BOOT "always\n");
     assert_int_equal(open_with(64 << 20, "always"), CO_OK);
-    assert_true(has("a") && has("b"));
+    assert_true(has("a") && has("b") && has("c"));
     lmdb_store_close(&store);
 }
 

@@ -96,6 +96,25 @@ static void deleting_leaves_no_thin_tree(void **state) {
     free(edit.retired.items);
 }
 
+static void rows_in_order_leave_full_leaves(void **state) {
+    (void)state;
+    struct memory_edit edit = {.stamp = 1};
+    struct memory_node *root = NULL;
+    char text[64];
+    enum { ROWS = 10000 };
+    for (unsigned i = 0; i < ROWS; i++) {
+        int size = snprintf(text, sizeof text, "key-%08u", i);
+        memory_tree_put(&edit, &root, co_bytes(text, (size_t)size), co_bytes(NULL, 0));
+    }
+    size_t leaves = 0;
+    for (size_t i = 0; root->level == 2 && i <= root->count; i++) leaves += root->children[i]->count + 1u;
+    assert_int_equal(leaves, (ROWS + MEMORY_FAN - 1) / MEMORY_FAN);
+    memory_tree_clear(&edit, &root);
+    edit_end(&edit);
+    free(edit.fresh.items);
+    free(edit.retired.items);
+}
+
 static struct co_txn *begin(struct memory_store *store, bool write) {
     struct co_txn *txn;
     assert_int_equal(memory_storage_ops.begin(store, write, &txn, NULL), CO_OK);
@@ -112,7 +131,7 @@ static void put(struct memory_store *store, const char *key, size_t value_size) 
 static void garbage_lives_as_long_as_its_readers(void **state) {
     (void)state;
     struct memory_store store = {0};
-    memory_store_open(&store, &(struct memory_settings){{0}});
+    memory_store_open(&store, &(struct memory_settings){0});
     put(&store, "a", 10);
     put(&store, "a", 20);
     assert_null(store.garbage); /* nobody reads */
@@ -138,7 +157,7 @@ static void garbage_lives_as_long_as_its_readers(void **state) {
 static void size_max_is_kept(void **state) {
     (void)state;
     struct memory_store store = {0};
-    memory_store_open(&store, &(struct memory_settings){{1 << 20}});
+    memory_store_open(&store, &(struct memory_settings){.size_max = {1 << 20}});
     static char value[1000];
     struct co_error error = {0};
     uint32_t count = 0;
@@ -163,11 +182,38 @@ static void size_max_is_kept(void **state) {
     memory_store_close(&store);
 }
 
+static void strict_lends_copies(void **state) {
+    (void)state;
+    struct memory_store store = {0};
+    memory_store_open(&store, &(struct memory_settings){.strict = true});
+    put(&store, "a", 10);
+    struct co_bytes first, second;
+    struct co_txn *txn = begin(&store, true);
+    assert_int_equal(co_get(txn, 16, co_bytes_text("a"), &first), CO_OK);
+    assert_int_equal(co_get(txn, 16, co_bytes_text("a"), &second), CO_OK);
+    assert_ptr_not_equal(first.data, second.data);
+    assert_int_equal(store.loans.count, 2);
+    assert_int_equal(co_put(txn, 17, co_bytes_text("b"), first, NULL), CO_OK);
+    assert_int_equal(store.loans.count, 0);
+    assert_int_equal(co_get(txn, 16, co_bytes_text("a"), &first), CO_OK);
+    assert_int_equal(co_del(txn, 17, co_bytes_text("b"), NULL), CO_OK);
+    assert_int_equal(store.loans.count, 0);
+    assert_int_equal(co_get(txn, 16, co_bytes_text("a"), &first), CO_OK);
+    assert_int_equal(co_clear(txn, 16, NULL), CO_OK);
+    assert_int_equal(store.loans.count, 0);
+    memory_storage_ops.abort(txn);
+    txn = begin(&store, false); /* readers get the real bytes */
+    assert_int_equal(co_get(txn, 16, co_bytes_text("a"), &first), CO_OK);
+    assert_int_equal(store.loans.count, 0);
+    memory_storage_ops.abort(txn);
+    memory_store_close(&store);
+}
+
 /* 10,000 instances of a service: a 350-byte row and three index rows each, one commit per instance, in no order. */
 static void an_instance_stays_small(void **state) {
     (void)state;
     struct memory_store store = {0};
-    memory_store_open(&store, &(struct memory_settings){{0}});
+    memory_store_open(&store, &(struct memory_settings){0});
     static char value[350];
     uint64_t payload = 0;
     enum { INSTANCES = 10000 };
@@ -201,8 +247,10 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(trees_keep_their_order),
         cmocka_unit_test(deleting_leaves_no_thin_tree),
+        cmocka_unit_test(rows_in_order_leave_full_leaves),
         cmocka_unit_test(garbage_lives_as_long_as_its_readers),
         cmocka_unit_test(size_max_is_kept),
+        cmocka_unit_test(strict_lends_copies),
         cmocka_unit_test(an_instance_stays_small),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
