@@ -38,7 +38,7 @@ static co_status replay_chunk(struct solo *solo, uint64_t index, uint64_t last, 
 }
 
 co_status solo_replay(struct solo *solo, struct co_error *error) {
-    uint64_t first, last, applied = co_state_applied(solo->ctx), started = co_mono_ns();
+    uint64_t first, last, applied = co_state_applied(solo->ctx);
     solo->journal->ops->bounds(solo->journal->self, &first, &last);
     bool is_empty = last + 1 == first;
     if (applied == 0 || (!is_empty && applied + 1 < first)) {
@@ -67,7 +67,7 @@ co_status solo_replay(struct solo *solo, struct co_error *error) {
     }
     /* Snapshot and journal together must be able to refill a lost storage. */
     if ((is_empty ? applied + 1 : first) > solo->snapshots[0] + 1) solo->wants_snapshot = solo->snapshot_dir != NULL;
-    uint64_t from = applied + 1;
+    uint64_t from = applied + 1, started = co_mono_ns();
     for (uint64_t next = from; next <= last;) {
         co_status status = replay_chunk(solo, next, last, &next, error);
         if (status) return status;

@@ -501,7 +501,7 @@ static bool survives_every_cut(struct suite *suite) {
     uint64_t longest[2] = {0, 0}; /* zeros may happen to be what was cut: the two kinds compare only with themselves */
     for (size_t step = 0; is_good && step <= 2 * file.used + 1; step++) {
         size_t cut = step / 2, total = step % 2 ? file.size : cut; /* the rest is missing, or zeros */
-        uint64_t last;
+        uint64_t last = REFUSED;
         is_good = put_file(suite, &file, cut, total) && opens_as_prefix_or_refuses(suite, &last);
         if (!is_good || last == REFUSED) continue;
         if (last < longest[step % 2]) {
@@ -531,7 +531,7 @@ static bool survives_every_flip(struct suite *suite) {
     int refused = 0;
     for (size_t bit = 0; is_good && bit < span * 8; bit++) {
         file.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        uint64_t last;
+        uint64_t last = REFUSED;
         is_good = put_file(suite, &file, span, file.size) && opens_as_prefix_or_refuses(suite, &last);
         file.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
         /* Damage inside what the last batch came after must not pass as an unfinished write: entries 1 to 4 were
