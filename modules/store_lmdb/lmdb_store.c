@@ -74,30 +74,34 @@ static co_status enter_dir(struct lmdb_store *store, struct co_error *error) {
 
 static co_status start_over(struct lmdb_store *store, const char *reason, struct co_error *error) {
     char aside[PATH_MAX + 32];
-    leave_dir(store);
     co_status status = lmdb_set_aside(store->path, aside, sizeof aside, error);
     if (status) return status;
+    leave_dir(store); /* not before: its lock moved along */
     if (store->log)
         co_log_warn(store->log, "state set aside; starting empty, to be rebuilt from snapshot and journal",
                     "reason=%s kept=%s", reason, aside);
     return enter_dir(store, error);
 }
 
+static co_status refuse(const struct lmdb_store *store, const struct co_error *why, struct co_error *error) {
+    return co_fail(error, why->status,
+                   "cannot use %s: %s; move it away, and the state is rebuilt from snapshot and journal", store->path,
+                   why->text);
+}
+
 /* Looks at what is there: `is_synced` tells whether all of it is on the disk. */
 static co_status inspect(struct lmdb_store *store, bool *is_synced, struct co_error *error) {
     struct lmdb_mark mark;
-    co_status status = lmdb_mark_read(store->dir_fd, &mark, error);
-    if (status) {
-        co_fail_context(error, "cannot use %s", store->path);
-        goto refuse;
-    }
+    struct co_error why = {0};
+    co_status status = lmdb_mark_read(store->dir_fd, &mark, &why);
+    if (status == CO_CORRUPT || status == CO_UNSUPPORTED) return refuse(store, &why, error);
+    if (status) return co_fail(error, status, "cannot use %s: %s", store->path, why.text);
     *is_synced = true;
     if (mark.state == LMDB_MARK_NONE) {
         /* The mark is on the disk before data.mdb is made. */
         if (faccessat(store->dir_fd, "data.mdb", F_OK, 0)) return CO_OK;
-        status =
-            co_fail(error, CO_CORRUPT, "cannot use %s: it holds a data.mdb that was not made by Cohort", store->path);
-        goto refuse;
+        co_fail(&why, CO_CORRUPT, "it holds a data.mdb that was not made by Cohort");
+        return refuse(store, &why, error);
     }
     if (mark.state == LMDB_MARK_BROKEN) return start_over(store, "the files were found damaged", error);
     if (mark.state == LMDB_MARK_OPEN) {
@@ -108,10 +112,6 @@ static co_status inspect(struct lmdb_store *store, bool *is_synced, struct co_er
         *is_synced = false;
     }
     return CO_OK;
-refuse:
-    if (error && strlen(error->text) + 80 < sizeof error->text)
-        strcat(error->text, "; move it away, and the state is rebuilt from snapshot and journal");
-    return status;
 }
 
 static int open_env(struct lmdb_store *store) {
