@@ -12,9 +12,16 @@ CO_SCHEMA(rules_schema, struct http_rules, "HTTPConfig",
     CO_FIELD(0, struct http_rules, max_header_bytes, "MaxHeaderBytes", 0, .fallback = "16384",
              .doc = "Memory of one connection: request line, headers and the headers of the answer. Cleared after every request, so large is slow."));
 
+CO_SCHEMA(socket_file_schema, struct http_socket_file, "UnixSockets",
+    CO_FIELD(0, struct http_socket_file, user, "User", 0, .doc = "Owner of Unix sockets: a name or a number."),
+    CO_FIELD(0, struct http_socket_file, group, "Group", 0, .doc = "Group of Unix sockets: a name or a number."),
+    CO_FIELD(0, struct http_socket_file, mode, "Mode", 0, .doc = "Permissions of Unix sockets, octal: \"0770\"."));
+
 CO_SCHEMA(http_settings_schema, struct http_settings, "HTTP",
     CO_RECORD(0, struct http_settings, rules, "HTTPConfig", CO_AGENT_KEY, &rules_schema, .config = "http_config",
               .doc = "Consul's http_config block."),
+    CO_RECORD(0, struct http_settings, socket_file, "UnixSockets", CO_AGENT_KEY, &socket_file_schema, .config = "unix_sockets",
+              .doc = "Consul's unix_sockets block."),
     CO_FIELD(0, struct http_settings, idle_timeout, "IdleTimeout", 0, .fallback = "120s",
              .doc = "A connection on which nothing moves for this long is closed; waiting queries do not count. 0s: never."),
     CO_FIELD(0, struct http_settings, connections_max, "ConnectionsMax", 0, .fallback = "16384",

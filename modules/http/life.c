@@ -15,7 +15,11 @@ co_status http_init(struct co_ctx *ctx, void *self, const void *config, struct c
     server->loop = co_ctx_loop(ctx);
     server->log = co_ctx_log(ctx);
     server->settings = *(const struct http_settings *)config;
-    server->is_indenting = co_ctx_agent(ctx)->is_dev;
+    const struct co_agent_settings *agent = co_ctx_agent(ctx);
+    int64_t limits[] = {HTTP_BODY_DEFAULT, agent->limits.kv_max_value_size, agent->limits.txn_max_req_len};
+    for (size_t i = 0; i < CO_COUNT(limits); i++)
+        if (limits[i] > (int64_t)server->body_default) server->body_default = (size_t)limits[i];
+    server->is_indenting = agent->is_dev;
     if (server->settings.connections_max < 1 || server->settings.connections_max > 1000000)
         return co_fail(error, CO_INVALID, "modules.http.connections_max must be between 1 and 1000000");
     if (server->settings.idle_timeout.ns < 0 || server->settings.idle_timeout.ns > 86400 * CO_SECOND)

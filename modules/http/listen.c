@@ -1,26 +1,15 @@
 /* Listening: the agent's addresses become sockets, each with one MHD daemon that has no thread of its own. The loop watches the
  * daemon's epoll descriptor and runs it. Knows nothing of requests. */
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "http/server.h"
 
-enum { BACKLOG = 1024, CLOCK_MS = 1000, RUNS_MAX = 4 };
-
-union address {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-    struct sockaddr_un local;
-};
+enum { CLOCK_MS = 5000, RUNS_MAX = 4 };
 
 /* --- running a daemon --- */
 
@@ -143,131 +132,27 @@ static co_status start_daemon(struct http_listener *listener, int fd, struct co_
     return CO_OK;
 }
 
-/* --- sockets --- */
-
-static co_status bind_failed(struct co_error *error, int errnum, const char *address, bool is_port) {
-    if (errnum == EADDRINUSE && is_port)
-        return co_fail(error, CO_IO, "cannot listen on %s: address already in use; another agent? Change ports.http",
-                       address);
-    if (errnum == EADDRNOTAVAIL)
-        return co_fail(error, CO_IO,
-                       "cannot listen on %s: no interface of this host has that address; see client_addr and "
-                       "addresses.http",
-                       address);
-    if (errnum == EACCES && is_port)
-        return co_fail(error, CO_IO,
-                       "cannot listen on %s: permission denied; ports below 1024 need privileges. Change ports.http",
-                       address);
-    return co_fail_errno(error, errnum, "cannot listen on %s", address);
-}
-
-/* A socket file that nobody listens on is left over from an agent that was killed. */
-static void remove_stale(const union address *address) {
-    struct stat found;
-    if (lstat(address->local.sun_path, &found) != 0 || !S_ISSOCK(found.st_mode)) return;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) return;
-    if (connect(fd, &address->any, sizeof address->local) != 0 && errno == ECONNREFUSED)
-        unlink(address->local.sun_path);
-    close(fd);
-}
-
-static co_status open_socket(const union address *address, socklen_t size, const char *text, int *out,
-                             struct co_error *error) {
-    bool is_local = address->any.sa_family == AF_UNIX;
-    int on = 1, fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) return co_fail_errno(error, errno, "cannot open a socket for %s", text);
-    if (is_local) remove_stale(address);
-    if (!is_local) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (address->any.sa_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-    if (bind(fd, &address->any, size) != 0 || listen(fd, BACKLOG) != 0) {
-        int errnum = errno;
-        close(fd);
-        return bind_failed(error, errnum, text, !is_local);
-    }
-    *out = fd;
-    return CO_OK;
-}
-
-/* The port that the kernel chose for port 0. */
-static int bound_port(int fd, int port) {
-    union address address = {0};
-    socklen_t size = sizeof address;
-    if (port != 0 || getsockname(fd, &address.any, &size) != 0) return port;
-    return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
-}
-
-static co_status parse_address(const char *text, size_t size, int port, union address *out, socklen_t *out_size,
-                               struct co_error *error) {
-    char host[256];
-    if (size >= 8 && memcmp(text, "unix://", 7) == 0) {
-        if (size - 7 >= sizeof out->local.sun_path)
-            return co_fail(error, CO_INVALID, "\"%.*s\" is too long for a Unix socket", (int)size, text);
-        out->local.sun_family = AF_UNIX;
-        memcpy(out->local.sun_path, text + 7, size - 7);
-        *out_size = sizeof out->local;
-        return CO_OK;
-    }
-    if (size > 2 && text[0] == '[' && text[size - 1] == ']') text++, size -= 2;
-    if (size < sizeof host) {
-        memcpy(host, text, size);
-        host[size] = '\0';
-        if (strcmp(host, "localhost") == 0) memcpy(host, "127.0.0.1", sizeof "127.0.0.1");
-        if (inet_pton(AF_INET, host, &out->v4.sin_addr) == 1) {
-            out->v4.sin_family = AF_INET;
-            out->v4.sin_port = htons((uint16_t)port);
-            *out_size = sizeof out->v4;
-            return CO_OK;
-        }
-        if (inet_pton(AF_INET6, host, &out->v6.sin6_addr) == 1) {
-            out->v6.sin6_family = AF_INET6;
-            out->v6.sin6_port = htons((uint16_t)port);
-            *out_size = sizeof out->v6;
-            return CO_OK;
-        }
-    }
-    return co_fail(error, CO_INVALID,
-                   "cannot listen on \"%.*s\": neither an IP address nor unix:///path; see client_addr and "
-                   "addresses.http",
-                   (int)size, text);
-}
+/* --- listening --- */
 
 static co_status listen_on(struct http_server *server, const char *text, size_t size, int port,
                            struct co_error *error) {
-    union address address = {0};
-    socklen_t address_size = 0;
-    int fd = -1;
-    co_status status = parse_address(text, size, port, &address, &address_size, error);
+    struct http_socket socket = {.fd = -1};
+    co_status status = http_socket_open(&server->settings.socket_file, text, size, port, &socket, error);
     if (status) return status;
-    bool is_local = address.any.sa_family == AF_UNIX, is_v6 = address.any.sa_family == AF_INET6 && text[0] != '[';
-    struct co_buffer name = {0};
-    co_buffer_printf(&name, "%s%.*s%s", is_v6 ? "[" : "", (int)size, text, is_v6 ? "]" : "");
-    size_t host_size = name.size;
-    if (!is_local) co_buffer_printf(&name, ":%d", port);
-    status = open_socket(&address, address_size, co_buffer_text(&name), &fd, error);
-    if (status) {
-        co_buffer_fini(&name);
-        return status;
-    }
-    if (!is_local && port == 0) {
-        name.size = host_size;
-        co_buffer_printf(&name, ":%d", bound_port(fd, port));
-    }
     struct http_listener *listener = co_calloc(1, sizeof *listener);
     listener->server = server;
-    listener->is_local = is_local;
-    listener->unlink_path = is_local ? co_strdup(address.local.sun_path) : NULL;
-    co_buffer_text(&name);
-    listener->address = co_buffer_take(&name);
+    listener->is_local = socket.path != NULL;
+    listener->unlink_path = socket.path;
+    listener->address = socket.address;
     listener->next = server->listeners;
     server->listeners = listener;
-    status = start_daemon(listener, fd, error);
+    status = start_daemon(listener, socket.fd, error);
     if (status) {
-        if (!listener->daemon) close(fd);
+        if (!listener->daemon) close(socket.fd);
         return status;
     }
-    co_log_info(server->log, "Started HTTP server", "address=%s network=%s", listener->address,
-                is_local ? "unix" : "tcp");
+    const char *network = listener->is_local ? "unix" : "tcp";
+    co_log_info(server->log, "Started HTTP server", "address=%s network=%s", listener->address, network);
     return CO_OK;
 }
 

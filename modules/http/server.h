@@ -11,7 +11,7 @@
 #include "http/uri.h"
 
 enum {
-    HTTP_BODY_DEFAULT = 512 * 1024,
+    HTTP_BODY_DEFAULT = 512 * 1024,  /* raised to what the agent's limits for values and transactions allow */
     HTTP_ZIP_BYTES_MIN = 1400,       /* smaller bodies fit one packet anyway */
     HTTP_STREAM_BYTES_MAX = 4 << 20, /* queued for a slow reader before it is dropped */
     HTTP_STOP_MS = 2000,
@@ -24,8 +24,14 @@ struct http_rules {
     int64_t max_header_bytes;
 };
 
+/* unix_sockets of a Consul file. */
+struct http_socket_file {
+    const char *user, *group, *mode;
+};
+
 struct http_settings {
     struct http_rules rules;
+    struct http_socket_file socket_file;
     struct co_duration idle_timeout;
     int64_t connections_max;
 };
@@ -77,6 +83,7 @@ struct http_server {
     /* exchange.c */
     struct http_exchange *live, *spare;
     size_t live_count, spare_count;
+    size_t body_default; /* bytes, for routes that name no limit of their own */
     /* answer.c */
     struct http_view *views[256];
     size_t view_count;
@@ -130,6 +137,16 @@ struct http_exchange {
     struct http_stream *stream;
     struct co_arena arena;
 };
+
+/* --- socket.c: listening sockets --- */
+struct http_socket {
+    int fd;
+    char *address; /* as people write it */
+    char *path;    /* of a Unix socket, else NULL */
+};
+/* Both strings are the caller's to free. Port 0: any. */
+co_status http_socket_open(const struct http_socket_file *, const char *text, size_t size, int port,
+                           struct http_socket *, struct co_error *);
 
 /* --- listen.c: addresses, daemons, their place in the loop --- */
 co_status http_listen(struct http_server *, struct co_error *);

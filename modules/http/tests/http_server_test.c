@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -672,7 +673,12 @@ static void unix_sockets_serve_too(void **state) {
     assert_non_null(mkdtemp(folder));
     snprintf(to.sun_path, sizeof to.sun_path, "%s/sock", folder);
     snprintf(address, sizeof address, "unix://%s", to.sun_path);
-    start_with(fresh_settings(), address);
+    struct http_settings settings = fresh_settings();
+    struct stat file;
+    settings.socket_file.mode = "0620";
+    start_with(settings, address);
+    assert_int_equal(stat(to.sun_path, &file), 0);
+    assert_int_equal(file.st_mode & 0777, 0620);
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
     struct client *client = client_of(fd);
