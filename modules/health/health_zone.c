@@ -44,6 +44,21 @@ static uint16_t to_u16(int64_t value) {
     return value < 0 ? 0 : value > UINT16_MAX ? UINT16_MAX : (uint16_t)value;
 }
 
+static const char *node_tagged(const struct catalog_node *node, const char *tag) {
+    for (size_t i = 0; i < node->tagged_addresses.count; i++) {
+        if (strcmp(node->tagged_addresses.items[i].key, tag) == 0) return node->tagged_addresses.items[i].value;
+    }
+    return NULL;
+}
+
+static const char *service_tagged(const struct catalog_service *service, const char *tag) {
+    for (size_t i = 0; i < service->tagged_addresses.count; i++) {
+        const struct co_named *named = &service->tagged_addresses.items[i];
+        if (strcmp(named->key, tag) == 0) return ((const struct catalog_service_address *)named->value)->address;
+    }
+    return NULL;
+}
+
 co_status health_zone_answer(void *self, const struct co_zone_ask *ask, const void *reply, struct co_arena *arena,
                              struct co_endpoints *out) {
     const struct health_instances_reply *answer = reply;
@@ -60,6 +75,10 @@ co_status health_zone_answer(void *self, const struct co_zone_ask *ask, const vo
                                                         .datacenter = node->datacenter,
                                                         .address = service->address,
                                                         .node_address = node->address,
+                                                        .address_v4 = service_tagged(service, "lan_ipv4"),
+                                                        .address_v6 = service_tagged(service, "lan_ipv6"),
+                                                        .node_address_v4 = node_tagged(node, "lan_ipv4"),
+                                                        .node_address_v6 = node_tagged(node, "lan_ipv6"),
                                                         .service_id = service->id,
                                                         .port = to_u16(service->port),
                                                         .weight = to_u16(weight),
