@@ -6,6 +6,7 @@ void local_http_checks(void *state, struct co_http *http) {
     struct agent_local *self = state;
     struct co_buffer body = {0};
     const char *separator = "{";
+    if (!local_http_unfiltered(http)) return;
     for (size_t i = 0; i < self->checks.count; i++) {
         const struct local_check *check = self->checks.items[i];
         if (!check->def) continue;

@@ -22,7 +22,7 @@ static const char *number(struct co_arena *arena, int32_t value) {
     return co_arena_printf(arena, "%d", (int)value);
 }
 
-static void add_tags(const struct agent_local *self, struct co_arena *arena, struct co_buffer *out) {
+static void add_tags(const struct agent_local *self, struct co_arena *arena, bool is_wan, struct co_buffer *out) {
     const struct co_agent_settings *agent = self->agent;
     co_buffer_add_byte(out, '{');
     add_pair(out, "acls", "0", false);
@@ -41,17 +41,19 @@ static void add_tags(const struct agent_local *self, struct co_arena *arena, str
     add_pair(out, "segment", "", false);
     add_pair(out, "vsn", "2", false);
     add_pair(out, "vsn_max", "3", false);
-    add_pair(out, "vsn_min", "2", !agent->is_server);
-    if (agent->is_server) add_pair(out, "wan_join_port", number(arena, agent->ports.serf_wan), true);
+    add_pair(out, "vsn_min", "2", !agent->is_server || is_wan);
+    if (agent->is_server && !is_wan) add_pair(out, "wan_join_port", number(arena, agent->ports.serf_wan), true);
     co_buffer_add_byte(out, '}');
 }
 
-static void add_member(const struct agent_local *self, struct co_arena *arena, struct co_buffer *out) {
+static void add_member(const struct agent_local *self, struct co_arena *arena, bool is_wan, struct co_buffer *out) {
     co_buffer_add_byte(out, '{');
-    add_pair(out, "Name", self->agent->node_name, false);
+    const struct co_agent_settings *agent = self->agent;
+    add_pair(out, "Name",
+             is_wan ? co_arena_printf(arena, "%s.%s", agent->node_name, agent->datacenter) : agent->node_name, false);
     add_pair(out, "Addr", self->agent->advertise_addr, false);
-    co_buffer_printf(out, "\"Port\":%d,\"Tags\":", (int)self->agent->ports.serf_lan);
-    add_tags(self, arena, out);
+    co_buffer_printf(out, "\"Port\":%d,\"Tags\":", (int)(is_wan ? agent->ports.serf_wan : agent->ports.serf_lan));
+    add_tags(self, arena, is_wan, out);
     co_buffer_add_text(out, ",\"Status\":1,\"ProtocolMin\":1,\"ProtocolMax\":5,\"ProtocolCur\":2,\"DelegateMin\":2,"
                             "\"DelegateMax\":5,\"DelegateCur\":4}");
 }
@@ -64,8 +66,10 @@ void local_http_members(void *state, struct co_http *http) {
         co_http_text(http, 500, "Network segments are not supported in this version of Consul");
         return;
     }
+    const char *wan = co_http_query(http, "wan");
+    bool is_wan = wan && *wan && strcmp(wan, "0") && strcmp(wan, "false");
     co_buffer_add_byte(&body, '[');
-    add_member(self, http->arena, &body);
+    if (!is_wan || self->agent->is_server) add_member(self, http->arena, is_wan, &body);
     co_buffer_add_byte(&body, ']');
     co_http_reply(http, 200, "application/json", co_bytes(body.data, body.size));
     co_buffer_fini(&body);
@@ -154,7 +158,7 @@ void local_http_self(void *state, struct co_http *http) {
     co_buffer_add_byte(&body, '{');
     add_config(self, &body);
     co_buffer_add_text(&body, ",\"Coord\":null,\"Member\":");
-    add_member(self, http->arena, &body);
+    add_member(self, http->arena, false, &body);
     co_buffer_add_text(&body, ",\"Stats\":{");
     add_counts(self, &body);
     add_consensus(self, &body);

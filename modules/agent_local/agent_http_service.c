@@ -37,10 +37,18 @@ struct local_agent_service local_agent_service(const struct local_service *servi
     return shown;
 }
 
+bool local_http_unfiltered(struct co_http *http) {
+    const char *filter = co_http_query(http, "filter");
+    if (!filter || !*filter) return true;
+    co_http_text(http, 400, "?filter is not supported by this version yet");
+    return false;
+}
+
 void local_http_services(void *state, struct co_http *http) {
     struct agent_local *self = state;
     struct co_buffer body = {0};
     const char *separator = "{";
+    if (!local_http_unfiltered(http)) return;
     for (size_t i = 0; i < self->services.count; i++) {
         const struct local_service *service = self->services.items[i];
         if (!service->def) continue;

@@ -45,6 +45,7 @@ void local_report_add(struct local_report *, co_status, struct co_place, const c
 /* For a key that nothing knows; `schemas` are searched for what was meant. */
 void local_report_unknown(struct local_report *, const struct co_entry *, const struct co_schema *const *schemas,
                           size_t count);
+void local_report_not_object(struct local_report *, const struct co_node *, const char *what, const char *go_type);
 /* Binds the fields of `schema`; unknown keys were dealt with by the caller. */
 bool local_bind(struct local_report *, const struct co_schema *, void *out, const struct co_node *, struct co_arena *);
 const struct co_field *local_field(const struct co_schema *, const char *key);
@@ -255,6 +256,8 @@ void local_http_self(void *self, struct co_http *);
 void local_http_members(void *self, struct co_http *);
 void local_http_status_leader(void *self, struct co_http *);
 void local_http_status_peers(void *self, struct co_http *);
+/* Refuses ?filter, which would otherwise be ignored without a word. Has replied when false. */
+bool local_http_unfiltered(struct co_http *);
 /* Parses the body; has replied when NULL. */
 struct co_node *local_http_body(struct co_http *);
 

@@ -25,7 +25,8 @@ CO_SCHEMA(check_fields_schema, struct check_fields, "CheckDefinition", CO_FIELD(
           CO_FIELD(0, struct check_fields, output_max_size, "OutputMaxSize", 0));
 
 /* Keys of Consul that choose a kind of check which may not be loaded, and keys that belong to such a kind. */
-static const char *const foreign_types[] = {"grpc",   "alias_node", "alias_service", "docker_container_id",
+static const char *const foreign_types[] = {"ttl",    "http",       "tcp",           "args",
+                                            "grpc",   "alias_node", "alias_service", "docker_container_id",
                                             "h2ping", "udp",        "os_service"};
 static const char *const foreign_keys[] = {"shell",      "grpc_use_tls",    "proxy_http",
                                            "proxy_grpc", "tls_server_name", "enterprise_meta"};
@@ -247,8 +248,7 @@ struct local_check_def *local_check_parse(struct agent_local *self, const struct
     struct co_buffer text = {0};
     size_t before = report->count;
     if (object->kind != CO_NODE_OBJECT) {
-        local_report_add(report, CO_INVALID, object->place, "%sa check must be an object",
-                         report->is_config ? "" : "Request decode failed: ");
+        local_report_not_object(report, object, "check", "structs.CheckDefinition");
         return NULL;
     }
     parse.def = co_calloc(1, sizeof *parse.def);

@@ -70,7 +70,7 @@ static void meta_check(struct service_parse *parse) {
                    key, value);
         else if (strlen(key) > META_KEY_MAX)
             REFUSE(parse,
-                   "Invalid Service Meta: Couldn't load metadata pair ('%.140s', '%.200s'): Key is too long (limit: %d "
+                   "Invalid Service Meta: Couldn't load metadata pair ('%.320s', '%.320s'): Key is too long (limit: %d "
                    "characters)",
                    key, value, META_KEY_MAX);
         else if (!strncmp(key, "consul-", 7))
@@ -80,7 +80,7 @@ static void meta_check(struct service_parse *parse) {
                    key, value);
         else if (strlen(value) > META_VALUE_MAX)
             REFUSE(parse,
-                   "Invalid Service Meta: Couldn't load metadata pair ('%s', '%.200s...'): Value is too long (limit: "
+                   "Invalid Service Meta: Couldn't load metadata pair ('%s', '%.640s'): Value is too long (limit: "
                    "%d characters)",
                    key, value, META_VALUE_MAX);
     }
@@ -226,8 +226,7 @@ struct local_service_def *local_service_parse(struct agent_local *self, const st
         return NULL;
     }
     if (object->kind != CO_NODE_OBJECT) {
-        local_report_add(report, CO_INVALID, object->place, "%sa service must be an object",
-                         report->is_config ? "" : "Request decode failed: ");
+        local_report_not_object(report, object, "service", "structs.ServiceDefinition");
         return NULL;
     }
     parse.def = co_calloc(1, sizeof *parse.def);

@@ -67,7 +67,7 @@ static void file_write(const struct agent_local *self, const char *folder, const
     if (ok) error = errno;
     unlink(fresh);
     co_log_error(self->log, "cannot keep a registration on disk; it will be lost with a restart",
-                 "file=%s id=%s error=\"%s\"", path, id, strerror(error));
+                 "file=%s id=%s error=%s", path, id, strerror(error));
 }
 
 static void file_remove(const struct agent_local *self, const char *folder, const char *id) {
@@ -75,7 +75,7 @@ static void file_remove(const struct agent_local *self, const char *folder, cons
     if (!is_kept(self)) return;
     file_path(self, folder, id, path);
     if (unlink(path) && errno != ENOENT)
-        co_log_warn(self->log, "cannot remove a kept registration", "file=%s error=\"%s\"", path, strerror(errno));
+        co_log_warn(self->log, "cannot remove a kept registration", "file=%s error=%s", path, strerror(errno));
 }
 
 /* --- writing --- */
@@ -178,7 +178,7 @@ static co_status file_read(const char *path, struct co_arena *arena, struct co_n
 static void set_aside(struct agent_local *self, const char *path, const struct co_error *error) {
     char aside[PATH_MAX + 8];
     snprintf(aside, sizeof aside, "%s.broken", path);
-    co_log_error(self->log, "cannot use a kept registration, set aside", "file=%s kept_as=%s error=\"%s\"", path, aside,
+    co_log_error(self->log, "cannot use a kept registration, set aside", "file=%s kept_as=%s error=%s", path, aside,
                  error->text);
     rename(path, aside);
 }

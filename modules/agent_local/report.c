@@ -6,7 +6,7 @@
 
 void local_report_add(struct local_report *report, co_status status, struct co_place place, const char *format, ...) {
     struct co_error *error = report->error;
-    char text[512];
+    char text[sizeof error->text];
     size_t used;
     va_list args;
     report->count++;
@@ -77,10 +77,62 @@ static void problem(void *arg, struct co_place place, const char *text) {
     local_report_add(report, CO_INVALID, place, report->is_config ? "%s" : "Request decode failed: %s", text);
 }
 
+static const char *go_kind(const struct co_node *node) {
+    static const char *const kinds[] = {
+        [CO_NODE_NULL] = "null",     [CO_NODE_BOOL] = "bool",  [CO_NODE_NUMBER] = "number",
+        [CO_NODE_STRING] = "string", [CO_NODE_LIST] = "array", [CO_NODE_OBJECT] = "object"};
+    return kinds[node->kind];
+}
+
+/* The Go type of a field whose value is of another kind, or NULL. */
+static const char *go_mismatch(const struct co_field *field, const struct co_node *value) {
+    if (value->kind == CO_NODE_NULL) return NULL;
+    switch (field->kind) {
+    case CO_KIND_BOOL:
+        return value->kind == CO_NODE_BOOL ? NULL : "bool";
+    case CO_KIND_STRING:
+        return value->kind == CO_NODE_STRING ? NULL : "string";
+    case CO_KIND_I32:
+    case CO_KIND_I64:
+        return value->kind == CO_NODE_NUMBER && value->is_integer ? NULL : "int";
+    case CO_KIND_MAP:
+        return value->kind == CO_NODE_OBJECT ? NULL : "map[string]string";
+    case CO_KIND_STRINGS:
+        return value->kind == CO_NODE_LIST ? NULL : "[]string";
+    default:
+        return NULL;
+    }
+}
+
+static void go_check(struct local_report *report, const struct co_schema *schema, const struct co_node *object) {
+    for (const struct co_entry *entry = object->entries; entry; entry = entry->next) {
+        const struct co_field *field = local_field(schema, entry->key);
+        const char *type = field ? go_mismatch(field, entry->value) : NULL;
+        char fraction[48] = "";
+        if (!type) continue;
+        if (entry->value->kind == CO_NODE_NUMBER && !strcmp(type, "int"))
+            snprintf(fraction, sizeof fraction, " %g", entry->value->number);
+        local_report_add(report, CO_INVALID, entry->place,
+                         "Request decode failed: json: cannot unmarshal %s%s into Go struct field .%s of type %s",
+                         go_kind(entry->value), fraction, field->name, type);
+    }
+}
+
+void local_report_not_object(struct local_report *report, const struct co_node *node, const char *what,
+                             const char *go_type) {
+    if (report->is_config)
+        local_report_add(report, CO_INVALID, node->place, "a %s must be an object", what);
+    else
+        local_report_add(report, CO_INVALID, node->place,
+                         "Request decode failed: json: cannot unmarshal %s into Go value of type %s", go_kind(node),
+                         go_type);
+}
+
 bool local_bind(struct local_report *report, const struct co_schema *schema, void *out, const struct co_node *object,
                 struct co_arena *arena) {
     size_t before = report->count;
     co_schema_defaults(schema, out, arena);
+    if (!report->is_config) go_check(report, schema, object);
     co_bind(schema, out, object, CO_UNKNOWN_IGNORE, "", arena, problem, report);
     return report->count == before;
 }

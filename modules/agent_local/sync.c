@@ -77,16 +77,17 @@ static void retry(void *arg) {
 
 static void back_off(struct agent_local *self, const char *what, const struct co_error *error, co_status status) {
     uint64_t held = 0;
-    self->backoff_ms = self->backoff_ms ? self->backoff_ms * 2 : BACKOFF_FIRST_MS;
-    if (self->backoff_ms > BACKOFF_MAX_MS) self->backoff_ms = BACKOFF_MAX_MS;
-    if (!co_timer_is_armed(&self->retry_sync))
+    if (!co_timer_is_armed(&self->retry_sync)) { /* the first of several failures */
+        self->backoff_ms = self->backoff_ms ? self->backoff_ms * 2 : BACKOFF_FIRST_MS;
+        if (self->backoff_ms > BACKOFF_MAX_MS) self->backoff_ms = BACKOFF_MAX_MS;
         co_timer_start(self->loop, &self->retry_sync, self->backoff_ms + co_random_below(self->backoff_ms), retry,
                        self);
+    }
     /* Right after the start there is no leader yet: only worth a line when it lasts. */
     if ((self->backoff_ms > 1000 || !co_status_retryable(status)) &&
         co_log_limit_pass(&self->sync_complaint, co_loop_now_ms(self->loop), &held))
-        co_log_warn(self->log, "cannot sync with the catalog, trying again", "what=%s error=\"%s\" held_back=%llu",
-                    what, error && error->text[0] ? error->text : co_status_text(status), (unsigned long long)held);
+        co_log_warn(self->log, "cannot sync with the catalog, trying again", "what=%s error=%s held_back=%llu", what,
+                    error && error->text[0] ? error->text : co_status_text(status), (unsigned long long)held);
 }
 
 /* --- one write --- */
