@@ -86,7 +86,8 @@ void co_answer_release(struct co_answer *answer) {
 
 /* --- questions: table and order of use --- */
 
-static struct question **question_find(struct answers *answers, uint64_t hash, const struct co_ask *ask, struct co_bytes key) {
+static struct question **question_find(struct answers *answers, uint64_t hash, const struct co_ask *ask,
+                                       struct co_bytes key) {
     struct question **link = &answers->buckets[hash & (answers->bucket_count - 1)];
     for (; *link; link = &(*link)->next) {
         const struct question *question = *link;
@@ -154,7 +155,8 @@ static void buckets_grow(struct answers *answers) {
     answers->bucket_count = count;
 }
 
-static struct question *question_new(struct answers *answers, uint64_t hash, const struct co_ask *ask, struct co_bytes key) {
+static struct question *question_new(struct answers *answers, uint64_t hash, const struct co_ask *ask,
+                                     struct co_bytes key) {
     if (answers->question_count >= answers->bucket_count) buckets_grow(answers);
     struct question *question = co_calloc(1, sizeof *question + key.size);
     question->answers = answers;
@@ -193,8 +195,8 @@ void co_query_watch(struct co_query *query, co_table_id table, struct co_bytes p
     question->watches = watch;
 }
 
-static co_status evaluate(struct answers *answers, struct question *question, const struct co_ask *ask, struct co_answer **out,
-                          struct co_error *error) {
+static co_status evaluate(struct answers *answers, struct question *question, const struct co_ask *ask,
+                          struct co_answer **out, struct co_error *error) {
     struct co_agent *agent = answers->state->agent;
     const struct co_method *method = ask->method;
     struct co_txn *txn;
@@ -236,7 +238,10 @@ static co_status question_evaluate(struct answers *answers, struct question *que
     struct co_bytes key = co_bytes(question->key, question->key_size);
     co_status status = co_decode_record(question->method->request, request, key, &arena, error);
     if (!status) {
-        struct co_ask ask = {.method = question->method, .request = request, .view = question->view, .variant = question->variant,
+        struct co_ask ask = {.method = question->method,
+                             .request = request,
+                             .view = question->view,
+                             .variant = question->variant,
                              .variant_data = question->variant_data};
         struct co_answer *answer = NULL;
         status = evaluate(answers, question, &ask, &answer, error);
@@ -260,7 +265,8 @@ static void asking_unlink(struct co_asking *asking) {
     if (asking->next) asking->next->link = asking->link;
 }
 
-static void asking_finish(struct co_asking *asking, co_status status, const struct co_error *error, struct co_answer *answer) {
+static void asking_finish(struct co_asking *asking, co_status status, const struct co_error *error,
+                          struct co_answer *answer) {
     co_asked *done = asking->done;
     void *arg = asking->arg;
     asking_unlink(asking);
@@ -376,8 +382,8 @@ static struct question *question_for(struct answers *answers, const struct co_as
     struct co_buffer *key = &answers->key;
     key->size = 0;
     co_encode_record(ask->method->request, ask->request, key);
-    uint64_t hash = co_hash(key->data, key->size) ^ (uintptr_t)ask->method * UINT64_C(0x9e3779b97f4a7c15) ^ ask->variant << 17 ^
-                    (uintptr_t)ask->variant_data * 31;
+    uint64_t hash = co_hash(key->data, key->size) ^ (uintptr_t)ask->method * UINT64_C(0x9e3779b97f4a7c15) ^
+                    ask->variant << 17 ^ (uintptr_t)ask->variant_data * 31;
     struct question *question = *question_find(answers, hash, ask, co_bytes(key->data, key->size));
     if (question) {
         if (answers->newest != question) {
@@ -419,7 +425,8 @@ struct co_answer *co_ask_now(struct co_ctx *ctx, const struct co_ask *ask, struc
 }
 
 /* Answers, or waits: then `asking` is used, or a new one is made, and returned. */
-static struct co_asking *ask_confirmed(struct co_ctx *ctx, const struct co_ask *ask, struct co_asking *asking, co_asked *done, void *arg) {
+static struct co_asking *ask_confirmed(struct co_ctx *ctx, const struct co_ask *ask, struct co_asking *asking,
+                                       co_asked *done, void *arg) {
     struct co_agent *agent = ctx->agent;
     struct answers *answers = agent->state->answers;
     struct co_answer *answer = NULL;
@@ -437,7 +444,8 @@ static struct co_asking *ask_confirmed(struct co_ctx *ctx, const struct co_ask *
     uint64_t wait_ms = (uint64_t)(wait_ns / CO_MILLISECOND);
     wait_ms += co_random_below(wait_ms / 16 + 1); /* spreads those who asked together (Consul's rule) */
     if (!asking) asking = co_calloc(1, sizeof *asking);
-    *asking = (struct co_asking){.question = question, .answers = answers, .min_index = ask->min_index, .done = done, .arg = arg};
+    *asking = (struct co_asking){
+        .question = question, .answers = answers, .min_index = ask->min_index, .done = done, .arg = arg};
     asking_link(asking, &question->waiting);
     co_timer_start(agent->loop, &asking->timer, wait_ms, wait_over, asking);
     return asking;
@@ -476,7 +484,8 @@ static struct co_asking *ask_consistent(struct co_ctx *ctx, const struct co_ask 
     co_encode_record(ask->method->request, ask->request, key);
     void *request = co_arena_zalloc(&confirming->arena, ask->method->request->size);
     const void *record = co_arena_copy(&confirming->arena, key->data, key->size);
-    co_status status = co_decode_record(ask->method->request, request, co_bytes(record, key->size), &confirming->arena, NULL);
+    co_status status =
+        co_decode_record(ask->method->request, request, co_bytes(record, key->size), &confirming->arena, NULL);
     co_assert(status == CO_OK); /* we have just encoded it */
     confirming->ask.request = request;
     *asking = (struct co_asking){.done = done, .arg = arg, .confirming = confirming};

@@ -16,13 +16,14 @@ CO_EXPORT void co_loop_run(struct co_loop *);  /* until co_loop_stop and all job
 CO_EXPORT void co_loop_stop(struct co_loop *); /* ends run after this turn */
 CO_EXPORT void co_loop_free(struct co_loop *); /* every co_io must be freed, every timer stopped */
 CO_EXPORT void co_loop_on_signal(struct co_loop *, int signum, void (*fire)(void *arg, int signum), void *arg);
-CO_EXPORT bool co_loop_turn(struct co_loop *, uint64_t wait_ms_max); /* tests: one turn; false when nothing is left to wait for */
+CO_EXPORT bool co_loop_turn(struct co_loop *,
+                            uint64_t wait_ms_max); /* tests: one turn; false when nothing is left to wait for */
 
 /* --- log.c --- */
 struct co_log_settings {
     const char *level; /* "trace" ... "err"; NULL = info */
     bool json;
-    const char *file;  /* appended to; NULL or "" = standard output */
+    const char *file; /* appended to; NULL or "" = standard output */
 };
 CO_EXPORT co_status co_log_open(const struct co_log_settings *, struct co_error *);
 CO_EXPORT bool co_log_level_parse(const char *text, enum co_log_level *out); /* trace debug info warn err(or) */
@@ -32,7 +33,8 @@ CO_EXPORT void co_log_close(void);
 
 /* --- metrics.c --- */
 struct co_metrics;
-CO_EXPORT struct co_metrics *co_metrics_new(struct co_loop *, const char *prefix, const char *hostname); /* hostname NULL: left out */
+CO_EXPORT struct co_metrics *co_metrics_new(struct co_loop *, const char *prefix,
+                                            const char *hostname); /* hostname NULL: left out */
 CO_EXPORT void co_metrics_free(struct co_metrics *);
 
 /* --- agent.c, ctx.c --- */
@@ -44,7 +46,7 @@ struct co_agent {
     struct co_loop *loop;
     const struct co_agent_settings *settings;
     struct co_registry *registry;
-    struct co_storage storage;     /* ops NULL until chosen */
+    struct co_storage storage; /* ops NULL until chosen */
     struct co_journal journal;
     struct co_consensus consensus;
     struct co_state *state;
@@ -64,12 +66,13 @@ struct co_ctx {
 /* --- state.c, ask.c, snapshot.c --- */
 /* After the storage module's init, before any other module's start. Reads the applied index. */
 CO_EXPORT co_status co_state_open(struct co_agent *, struct co_error *); /* sets agent->state */
-CO_EXPORT void co_state_close(struct co_agent *); /* fails what still waits; before the storage's fini. Harmless when not open */
+CO_EXPORT void co_state_close(
+    struct co_agent *); /* fails what still waits; before the storage's fini. Harmless when not open */
 
 /* --- registry.c, as state.c needs it --- */
 struct co_method_ref {
     const struct co_method *method;
-    void *self; /* of the offering module */
+    void *self;         /* of the offering module */
     struct co_ctx *ctx; /* likewise */
 };
 CO_EXPORT const struct co_method_ref *co_registry_command(struct co_registry *, uint16_t command); /* NULL: unknown */

@@ -47,7 +47,8 @@ bool co_log_set_level(const char *text) {
 co_status co_log_open(const struct co_log_settings *settings, struct co_error *error) {
     const char *level = settings->level && settings->level[0] ? settings->level : "info";
     if (!co_log_set_level(level))
-        return co_fail(error, CO_INVALID, "log_level \"%s\" is not known; use trace, debug, info, warn or error", level);
+        return co_fail(error, CO_INVALID, "log_level \"%s\" is not known; use trace, debug, info, warn or error",
+                       level);
     sink.json = settings->json;
     if (!settings->file || !settings->file[0]) return CO_OK;
     int fd = open(settings->file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
@@ -160,8 +161,8 @@ void co_log_write(struct co_log *log, enum co_log_level level, const char *messa
         add_fields(&line, values);
         co_buffer_add_text(&line, "}\n");
     } else {
-        co_buffer_printf(&line, "%s [%s]%s %s: %s%s", stamp, level_names[level], strlen(level_names[level]) < 5 ? " " : "", name,
-                         message, values[0] ? ":" : "");
+        co_buffer_printf(&line, "%s [%s]%s %s: %s%s", stamp, level_names[level],
+                         strlen(level_names[level]) < 5 ? " " : "", name, message, values[0] ? ":" : "");
         add_fields(&line, values);
         co_buffer_add_byte(&line, '\n');
     }

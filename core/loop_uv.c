@@ -364,7 +364,8 @@ void co_loop_free(struct co_loop *loop) {
     if (!loop) return;
     while (loop->jobs > 0) uv_run(&loop->uv, UV_RUN_ONCE);
     run_posts(&loop->wake);
-    for (struct signal_watch *watch = loop->signals; watch; watch = watch->next) uv_close((uv_handle_t *)&watch->handle, NULL);
+    for (struct signal_watch *watch = loop->signals; watch; watch = watch->next)
+        uv_close((uv_handle_t *)&watch->handle, NULL);
     uv_walk(&loop->uv, close_any, NULL);
     uv_run(&loop->uv, UV_RUN_DEFAULT);
     co_assert(uv_loop_close(&loop->uv) == 0);

@@ -135,9 +135,12 @@ static void write_window(struct co_buffer *out, const struct co_metric *metric) 
     const struct window *window = &metric->closed;
     double count = (double)window->count, mean = window->sum / count;
     double variance = window->count > 1 ? (window->sum_squares - window->sum * mean) / (count - 1) : 0;
-    co_buffer_printf(out, "{\"Name\":\"%s.%s\",\"Count\":%llu,\"Rate\":%.10g,\"Sum\":%.10g,\"Min\":%.10g,\"Max\":%.10g,\"Mean\":%.10g,\"Stddev\":%.10g,\"Labels\":{",
-                     metric->owner->prefix, metric->name, (unsigned long long)window->count, window->sum * 1000 / INTERVAL_MS, window->sum,
-                     window->min, window->max, mean, variance > 0 ? sqrt(variance) : 0.0);
+    co_buffer_printf(out,
+                     "{\"Name\":\"%s.%s\",\"Count\":%llu,\"Rate\":%.10g,\"Sum\":%.10g,\"Min\":%.10g,\"Max\":%.10g,"
+                     "\"Mean\":%.10g,\"Stddev\":%.10g,\"Labels\":{",
+                     metric->owner->prefix, metric->name, (unsigned long long)window->count,
+                     window->sum * 1000 / INTERVAL_MS, window->sum, window->min, window->max, mean,
+                     variance > 0 ? sqrt(variance) : 0.0);
     write_labels(out, metric->labels, "\"%s\":\"%s\"");
     co_buffer_add_text(out, "}}");
 }
@@ -154,7 +157,8 @@ static void write_kind(struct co_buffer *out, const struct co_metrics *metrics, 
             write_window(out, metric);
             continue;
         }
-        co_buffer_printf(out, "{\"Name\":\"%s.%s\",\"Value\":%.10g,\"Labels\":{", metrics->prefix, metric->name, metric->gauge);
+        co_buffer_printf(out, "{\"Name\":\"%s.%s\",\"Value\":%.10g,\"Labels\":{", metrics->prefix, metric->name,
+                         metric->gauge);
         write_labels(out, metric->labels, "\"%s\":\"%s\"");
         co_buffer_add_text(out, "}}");
     }
@@ -182,7 +186,8 @@ static void write_prometheus_name(struct co_buffer *out, const struct co_metric 
     co_buffer_printf(&name, "%s_%s", metric->owner->prefix, metric->name);
     for (size_t i = 0; i < name.size; i++) {
         char c = name.data[i];
-        bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == ':';
+        bool is_plain =
+            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == ':';
         co_buffer_add_byte(out, is_plain ? (uint8_t)c : '_');
     }
     co_buffer_fini(&name);
@@ -200,7 +205,8 @@ static void write_series(struct co_buffer *out, const struct co_metric *metric, 
 }
 
 void co_metrics_write_prometheus(struct co_ctx *ctx, struct co_buffer *out) {
-    static const char *const types[] = {[CO_METRIC_COUNTER] = "counter", [CO_METRIC_GAUGE] = "gauge", [CO_METRIC_SAMPLE] = "summary"};
+    static const char *const types[] = {
+        [CO_METRIC_COUNTER] = "counter", [CO_METRIC_GAUGE] = "gauge", [CO_METRIC_SAMPLE] = "summary"};
     for (const struct co_metric *metric = ctx->agent->metrics->all; metric; metric = metric->next) {
         co_buffer_add_text(out, "# HELP ");
         write_prometheus_name(out, metric);

@@ -13,7 +13,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { VERSION = 1, FILE_HEADER = 20, FRAME_HEADER = 12, ROW_HEADER = 8, FRAME_TARGET = 256 << 10, FRAME_MAX = (int)CO_STORAGE_VALUE_MAX + (1 << 20) };
+enum {
+    VERSION = 1,
+    FILE_HEADER = 20,
+    FRAME_HEADER = 12,
+    ROW_HEADER = 8,
+    FRAME_TARGET = 256 << 10,
+    FRAME_MAX = (int)CO_STORAGE_VALUE_MAX + (1 << 20)
+};
 static const char magic[] = "COHORTSN";
 
 typedef void snapshot_done(void *arg, co_status, const struct co_error *, uint64_t index, uint64_t bytes);
@@ -99,7 +106,8 @@ static void row_next(struct snapshot *snapshot) {
     snapshot->has_row = status == CO_OK;
     if (status && status != CO_NOT_FOUND) {
         snapshot->status = status;
-        co_fail(&snapshot->error, status, "cannot read table %u for the snapshot", snapshot->tables[snapshot->table_at]);
+        co_fail(&snapshot->error, status, "cannot read table %u for the snapshot",
+                snapshot->tables[snapshot->table_at]);
     }
 }
 
@@ -166,7 +174,8 @@ static void slice_work(void *arg) {
         snapshot->raw.size = 0;
         add_frame(&snapshot->stored, &snapshot->raw);
     }
-    snapshot->status = write_all(snapshot->fd, snapshot->stored.data, snapshot->stored.size, snapshot->temporary, &snapshot->error);
+    snapshot->status =
+        write_all(snapshot->fd, snapshot->stored.data, snapshot->stored.size, snapshot->temporary, &snapshot->error);
     snapshot->bytes += snapshot->stored.size;
     snapshot->stored.size = 0;
     if (!snapshot->status && snapshot->is_last) snapshot->status = publish(snapshot);
@@ -216,7 +225,8 @@ void co_state_snapshot(struct co_ctx *ctx, const char *path, snapshot_done *done
     if (snapshot->fd < 0) {
         snapshot->status = co_fail_errno(&snapshot->error, errno, "cannot create snapshot %s", snapshot->temporary);
     } else {
-        snapshot->status = state->agent->storage.ops->begin(state->agent->storage.self, false, &snapshot->txn, &snapshot->error);
+        snapshot->status =
+            state->agent->storage.ops->begin(state->agent->storage.self, false, &snapshot->txn, &snapshot->error);
     }
     if (!snapshot->status) row_next(snapshot);
     if (!snapshot->status) fill_frame(snapshot);
@@ -314,13 +324,15 @@ static void clear_table(void *arg, const struct co_table *table) {
     if (!clearing->status) clearing->status = co_clear(clearing->txn, table->id, clearing->error);
 }
 
-static co_status restore(struct co_state *state, struct reader *reader, struct co_txn *txn, uint64_t *index, struct co_error *error) {
+static co_status restore(struct co_state *state, struct reader *reader, struct co_txn *txn, uint64_t *index,
+                         struct co_error *error) {
     uint8_t header[FILE_HEADER];
     co_status status = read_exact(reader, header, sizeof header, error);
     if (status) return status;
     if (memcmp(header, magic, 8) != 0) return corrupt(reader, error, "this is not a snapshot of Cohort");
     if (get_u32(header + 8) != VERSION)
-        return co_fail(error, CO_UNSUPPORTED, "snapshot %s has version %u, this agent reads %u; use the agent that wrote it", reader->path,
+        return co_fail(error, CO_UNSUPPORTED,
+                       "snapshot %s has version %u, this agent reads %u; use the agent that wrote it", reader->path,
                        get_u32(header + 8), VERSION);
     *index = get_u64(header + 12);
     struct clearing clearing = {.txn = txn, .error = error};

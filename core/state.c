@@ -42,7 +42,8 @@ co_status state_load_applied(struct co_state *state, struct co_error *error) {
         state->applied = get_u64(value.data);
         state->applied_term = get_u64((const uint8_t *)value.data + 8);
     } else if (status == CO_OK) {
-        status = co_fail(error, CO_CORRUPT, "the storage's applied index has %zu bytes instead of 16; restore a snapshot", value.size);
+        status = co_fail(error, CO_CORRUPT,
+                         "the storage's applied index has %zu bytes instead of 16; restore a snapshot", value.size);
     } else if (status == CO_NOT_FOUND) {
         status = CO_OK; /* a new store */
     }
@@ -101,7 +102,8 @@ static struct co_ticket *ticket_new(struct co_state *state, struct co_bytes comm
 }
 
 /* Frees before calling: the callback may write again and take this very ticket. */
-static void ticket_answer(struct co_ticket *ticket, co_status status, const struct co_error *error, uint64_t index, const void *reply) {
+static void ticket_answer(struct co_ticket *ticket, co_status status, const struct co_error *error, uint64_t index,
+                          const void *reply) {
     struct co_state *state = ticket->state;
     co_written *done = ticket->done;
     void *arg = ticket->arg;
@@ -123,7 +125,8 @@ void co_ticket_fail(struct co_ticket *ticket, co_status status, const char *reas
 
 /* --- writing --- */
 
-void co_write(struct co_ctx *ctx, const struct co_method *method, void *request, struct co_arena *arena, co_written *done, void *arg) {
+void co_write(struct co_ctx *ctx, const struct co_method *method, void *request, struct co_arena *arena,
+              co_written *done, void *arg) {
     struct co_agent *agent = ctx->agent;
     struct co_state *state = agent->state;
     struct co_error error = {0};
@@ -150,8 +153,8 @@ void co_write(struct co_ctx *ctx, const struct co_method *method, void *request,
     co_buffer_add_byte(encoded, method->command_version);
     co_encode_record(method->request, request, encoded);
     if (encoded->size > CO_JOURNAL_ENTRY_MAX) {
-        co_status status = co_fail(&error, CO_TOO_LARGE, "%s of %zu bytes is over the limit of %u for one command", method->name,
-                                   encoded->size, CO_JOURNAL_ENTRY_MAX);
+        co_status status = co_fail(&error, CO_TOO_LARGE, "%s of %zu bytes is over the limit of %u for one command",
+                                   method->name, encoded->size, CO_JOURNAL_ENTRY_MAX);
         done(arg, status, &error, 0, NULL);
         return;
     }
@@ -188,28 +191,32 @@ static bool is_storage_failure(co_status status) {
     return status == CO_IO || status == CO_FULL || status == CO_CORRUPT;
 }
 
-static co_status apply_command(struct co_state *state, struct co_txn *txn, const struct co_journal_entry *entry, struct outcome *out,
-                               struct co_error *error) {
+static co_status apply_command(struct co_state *state, struct co_txn *txn, const struct co_journal_entry *entry,
+                               struct outcome *out, struct co_error *error) {
     const uint8_t *bytes = entry->data.data;
     if (entry->data.size < COMMAND_HEADER)
-        return co_fail(error, CO_CORRUPT, "journal entry %llu is too short for a command", (unsigned long long)entry->index);
+        return co_fail(error, CO_CORRUPT, "journal entry %llu is too short for a command",
+                       (unsigned long long)entry->index);
     uint16_t command = (uint16_t)(bytes[0] | bytes[1] << 8);
     const struct co_method_ref *ref = co_registry_command(state->agent->registry, command);
     if (!ref)
-        return co_fail(error, CO_UNSUPPORTED,
-                       "journal entry %llu holds command %u, which no loaded module offers; enable the module that wrote it "
-                       "(`cohort modules`)",
-                       (unsigned long long)entry->index, command);
+        return co_fail(
+            error, CO_UNSUPPORTED,
+            "journal entry %llu holds command %u, which no loaded module offers; enable the module that wrote it "
+            "(`cohort modules`)",
+            (unsigned long long)entry->index, command);
     const struct co_method *method = ref->method;
     if (bytes[2] > method->command_version)
-        return co_fail(error, CO_UNSUPPORTED, "journal entry %llu holds %s in version %u, this agent knows up to %u; upgrade the agent",
+        return co_fail(error, CO_UNSUPPORTED,
+                       "journal entry %llu holds %s in version %u, this agent knows up to %u; upgrade the agent",
                        (unsigned long long)entry->index, method->name, bytes[2], method->command_version);
 
     struct co_arena *arena = &state->apply_arena;
     void *request = co_arena_zalloc(arena, method->request->size);
     struct co_bytes record = co_bytes(bytes + COMMAND_HEADER, entry->data.size - COMMAND_HEADER);
     co_status status = co_decode_record(method->request, request, record, arena, error);
-    if (status) return co_fail_context(error, "journal entry %llu (%s)", (unsigned long long)entry->index, method->name);
+    if (status)
+        return co_fail_context(error, "journal entry %llu (%s)", (unsigned long long)entry->index, method->name);
 
     struct co_error why = {0};
     struct co_apply apply = {.txn = txn, .arena = arena, .self = ref->self, .index = entry->index};
@@ -224,8 +231,8 @@ static co_status apply_command(struct co_state *state, struct co_txn *txn, const
     return CO_OK;
 }
 
-co_status co_state_apply(struct co_ctx *ctx, const struct co_journal_entry *entries, struct co_ticket *const *tickets, size_t count,
-                         struct co_error *error) {
+co_status co_state_apply(struct co_ctx *ctx, const struct co_journal_entry *entries, struct co_ticket *const *tickets,
+                         size_t count, struct co_error *error) {
     struct co_state *state = ctx->agent->state;
     co_assert(!state->is_applying && count > 0);
     struct co_txn *txn;
@@ -259,7 +266,8 @@ co_status co_state_apply(struct co_ctx *ctx, const struct co_journal_entry *entr
     struct co_arena batch = state->apply_arena;
     co_arena_init(&state->apply_arena);
     for (size_t i = 0; tickets && i < count; i++)
-        if (tickets[i]) ticket_answer(tickets[i], outcomes[i].status, outcomes[i].error, entries[i].index, outcomes[i].reply);
+        if (tickets[i])
+            ticket_answer(tickets[i], outcomes[i].status, outcomes[i].error, entries[i].index, outcomes[i].reply);
     if (state->apply_arena.blocks) {
         co_arena_fini(&batch);
     } else {
@@ -275,8 +283,8 @@ void co_state_leadership(struct co_ctx *ctx) {
 
 /* --- rows and indexes --- */
 
-co_status co_row_get(struct co_txn *txn, co_table_id table, struct co_bytes key, const struct co_schema *schema, void *out,
-                     struct co_arena *arena, struct co_error *error) {
+co_status co_row_get(struct co_txn *txn, co_table_id table, struct co_bytes key, const struct co_schema *schema,
+                     void *out, struct co_arena *arena, struct co_error *error) {
     struct co_bytes value;
     co_status status = co_get(txn, table, key, &value);
     if (status) return status;
@@ -284,8 +292,8 @@ co_status co_row_get(struct co_txn *txn, co_table_id table, struct co_bytes key,
     return co_decode_record(schema, out, value, arena, error);
 }
 
-co_status co_row_put(struct co_txn *txn, co_table_id table, struct co_bytes key, const struct co_schema *schema, const void *in,
-                     struct co_error *error) {
+co_status co_row_put(struct co_txn *txn, co_table_id table, struct co_bytes key, const struct co_schema *schema,
+                     const void *in, struct co_error *error) {
     struct co_buffer record = {0};
     co_encode_record(schema, in, &record);
     co_status status = co_put(txn, table, key, co_bytes(record.data, record.size), error);

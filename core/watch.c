@@ -26,7 +26,8 @@ static uint64_t group_hash(co_table_id table, struct co_bytes key, bool whole_ke
     return co_hash(key.data, key.size) + UINT64_C(0x9e3779b97f4a7c15) * (uint64_t)(table * 2u + whole_key + 1u);
 }
 
-static struct watch_group **group_find(struct watches *watches, uint64_t hash, co_table_id table, struct co_bytes key, bool whole_key) {
+static struct watch_group **group_find(struct watches *watches, uint64_t hash, co_table_id table, struct co_bytes key,
+                                       bool whole_key) {
     struct watch_group **link = &watches->buckets[hash & (watches->bucket_count - 1)];
     for (; *link; link = &(*link)->next) {
         struct watch_group *group = *link;
@@ -63,7 +64,8 @@ static struct watch_lengths *table_of(struct watches *watches, co_table_id table
     return watches->tables[table];
 }
 
-struct watch *watches_add(struct watches *watches, struct question *question, co_table_id table, struct co_bytes key, bool whole_key) {
+struct watch *watches_add(struct watches *watches, struct question *question, co_table_id table, struct co_bytes key,
+                          bool whole_key) {
     co_assert(key.size <= CO_STORAGE_KEY_MAX);
     if (watches->group_count >= watches->bucket_count) buckets_grow(watches);
     uint64_t hash = group_hash(table, key, whole_key);
@@ -81,7 +83,8 @@ struct watch *watches_add(struct watches *watches, struct question *question, co
     }
     struct watch_group *group = *link;
     struct watch *watch = co_malloc(sizeof *watch);
-    *watch = (struct watch){.group = group, .question = question, .next_in_group = group->first, .link_in_group = &group->first};
+    *watch = (struct watch){
+        .group = group, .question = question, .next_in_group = group->first, .link_in_group = &group->first};
     if (group->first) group->first->link_in_group = &watch->next_in_group;
     group->first = watch;
     return watch;
@@ -97,7 +100,8 @@ void watches_remove(struct watches *watches, struct watch *watch) {
     lengths->groups--;
     if (!group->whole_key) lengths->by_length[group->size]--;
     while (lengths->longest > 0 && lengths->by_length[lengths->longest] == 0) lengths->longest--;
-    struct watch_group **link = group_find(watches, group->hash, group->table, co_bytes(group->key, group->size), group->whole_key);
+    struct watch_group **link =
+        group_find(watches, group->hash, group->table, co_bytes(group->key, group->size), group->whole_key);
     *link = group->next;
     watches->group_count--;
     free(group);

@@ -19,9 +19,14 @@
 
 enum { ROWS = 600 };
 
-struct row { const char *key, *value; };
-CO_SCHEMA(row_schema, struct row, "Row", CO_FIELD(1, struct row, key, "Key", 0), CO_FIELD(2, struct row, value, "Value", 0));
-struct count { int64_t rows; };
+struct row {
+    const char *key, *value;
+};
+CO_SCHEMA(row_schema, struct row, "Row", CO_FIELD(1, struct row, key, "Key", 0),
+          CO_FIELD(2, struct row, value, "Value", 0));
+struct count {
+    int64_t rows;
+};
 CO_SCHEMA(count_schema, struct count, "Count", CO_FIELD(1, struct count, rows, "Rows", 0));
 
 static int evaluations;
@@ -49,7 +54,8 @@ static co_status row_count(struct co_query *query, const void *request, void *re
     evaluations++;
     co_query_watch(query, ROWS, prefix, false);
     struct co_cursor *cursor = co_cursor_open(query->txn, ROWS);
-    for (co_status at = co_cursor_seek(cursor, prefix, &key, &value); !at && co_bytes_starts(key, prefix); at = co_cursor_next(cursor, &key, &value))
+    for (co_status at = co_cursor_seek(cursor, prefix, &key, &value); !at && co_bytes_starts(key, prefix);
+         at = co_cursor_next(cursor, &key, &value))
         ((struct count *)reply)->rows++;
     co_cursor_close(cursor);
     query->index = co_index_get(query->txn, "rows");
@@ -57,12 +63,20 @@ static co_status row_count(struct co_query *query, const void *request, void *re
 }
 
 static const struct co_method methods[] = {
-    {.name = "Row.Put", .command = 600, .command_version = 1, .request = &row_schema, .reply = &count_schema, .prepare = row_prepare, .apply = row_apply},
+    {.name = "Row.Put",
+     .command = 600,
+     .command_version = 1,
+     .request = &row_schema,
+     .reply = &count_schema,
+     .prepare = row_prepare,
+     .apply = row_apply},
     {.name = "Row.Count", .request = &row_schema, .reply = &count_schema, .query = row_count},
 };
 static const struct co_table tables[] = {{ROWS, "rows"}};
-static const struct co_offer offers[] = {{CO_OFFER_TABLES, "rows", tables, 1}, {CO_OFFER_METHODS, "rows", methods, 2}, {CO_OFFER_END, NULL, NULL, 0}};
-static const struct co_module module = {.abi = CO_MODULE_ABI, .size = sizeof module, .name = "rows", .summary = "rows", .offers = offers};
+static const struct co_offer offers[] = {
+    {CO_OFFER_TABLES, "rows", tables, 1}, {CO_OFFER_METHODS, "rows", methods, 2}, {CO_OFFER_END, NULL, NULL, 0}};
+static const struct co_module module = {
+    .abi = CO_MODULE_ABI, .size = sizeof module, .name = "rows", .summary = "rows", .offers = offers};
 
 /* --- a consensus that commits each command at once --- */
 
@@ -95,7 +109,8 @@ static void confirm(void *self, void (*done)(void *, co_status), void *arg) {
     done(arg, CO_OK);
 }
 
-static const struct co_consensus_ops consensus_ops = {.propose = propose, .status = consensus_status, .confirm = confirm};
+static const struct co_consensus_ops consensus_ops = {
+    .propose = propose, .status = consensus_status, .confirm = confirm};
 
 static int set_up(void **state) {
     struct world *world = calloc(1, sizeof *world);
@@ -103,11 +118,15 @@ static int set_up(void **state) {
     memory_store_open(&world->store, &(struct memory_settings){.size_max = {1u << 30}});
     world->settings.default_query_time.ns = 300 * CO_SECOND;
     world->settings.max_query_time.ns = 600 * CO_SECOND;
-    world->slot.ctx = (struct co_ctx){.agent = &world->agent, .module = &module, .self = world, .log = co_log_named("test")};
+    world->slot.ctx =
+        (struct co_ctx){.agent = &world->agent, .module = &module, .self = world, .log = co_log_named("test")};
     world->slot.name = "rows";
     world->ctx = &world->slot.ctx;
-    world->agent = (struct co_agent){.loop = co_loop_new(), .settings = &world->settings, .storage = {&memory_storage_ops, &world->store},
-                                     .consensus = {&consensus_ops, world}, .log = world->slot.ctx.log};
+    world->agent = (struct co_agent){.loop = co_loop_new(),
+                                     .settings = &world->settings,
+                                     .storage = {&memory_storage_ops, &world->store},
+                                     .consensus = {&consensus_ops, world},
+                                     .log = world->slot.ctx.log};
     struct co_slot *slots[] = {&world->slot};
     assert_int_equal(co_registry_new(slots, 1, &world->agent.registry, NULL, NULL), CO_OK);
     co_registry_attach(world->agent.registry);
@@ -137,7 +156,8 @@ struct seen {
     char text[128];
 };
 
-static void *render(const struct co_view *view, const struct co_ask *ask, uint64_t index, const void *reply, size_t *size) {
+static void *render(const struct co_view *view, const struct co_ask *ask, uint64_t index, const void *reply,
+                    size_t *size) {
     (void)view, (void)ask, (void)index;
     int64_t *rows = malloc(sizeof *rows);
     *rows = ((const struct count *)reply)->rows;
@@ -158,9 +178,11 @@ static void asked(void *arg, co_status status, const struct co_error *error, str
     seen->rows = *(int64_t *)answer->object;
 }
 
-static struct co_asking *ask(struct world *world, const char *prefix, uint64_t min_index, int64_t wait_ns, struct seen *seen) {
+static struct co_asking *ask(struct world *world, const char *prefix, uint64_t min_index, int64_t wait_ns,
+                             struct seen *seen) {
     struct row request = {.key = prefix};
-    struct co_ask question = {.method = &methods[1], .request = &request, .view = &view, .min_index = min_index, .wait_ns = wait_ns};
+    struct co_ask question = {
+        .method = &methods[1], .request = &request, .view = &view, .min_index = min_index, .wait_ns = wait_ns};
     *seen = (struct seen){0};
     return co_ask(world->ctx, &question, asked, seen);
 }
@@ -287,7 +309,8 @@ static void test_consistent_read(void **state) {
     struct seen seen = {0};
     put(world, "a");
     struct row request = {.key = "a"};
-    struct co_ask question = {.method = &methods[1], .request = &request, .view = &view, .consistency = CO_READ_CONSISTENT};
+    struct co_ask question = {
+        .method = &methods[1], .request = &request, .view = &view, .consistency = CO_READ_CONSISTENT};
     assert_null(co_ask(world->ctx, &question, asked, &seen));
     assert_int_equal(seen.rows, 1);
     question.min_index = 1;
@@ -336,7 +359,11 @@ static void test_cache_against_a_twin(void **state) {
     }
 }
 
-struct saved { int calls; co_status status; uint64_t index; };
+struct saved {
+    int calls;
+    co_status status;
+    uint64_t index;
+};
 
 static void snapshot_done(void *arg, co_status status, const struct co_error *error, uint64_t index, uint64_t bytes) {
     (void)error, (void)bytes;
@@ -397,9 +424,15 @@ static void test_snapshot(void **state) {
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(test_write_and_read), T(test_failures_are_the_proposers_own), T(test_answers_are_shared_until_their_data_changes),
-        T(test_blocking_read_wakes_for_its_own_prefix), T(test_blocking_read_ends), T(test_consistent_read),
-        T(test_leadership_drops_answers), T(test_cache_against_a_twin), T(test_snapshot),
+        T(test_write_and_read),
+        T(test_failures_are_the_proposers_own),
+        T(test_answers_are_shared_until_their_data_changes),
+        T(test_blocking_read_wakes_for_its_own_prefix),
+        T(test_blocking_read_ends),
+        T(test_consistent_read),
+        T(test_leadership_drops_answers),
+        T(test_cache_against_a_twin),
+        T(test_snapshot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,8 +5,12 @@
 
 #include "schema.h"
 
-struct co_ports { int32_t dns, http, https, grpc, serf_lan, serf_wan, server; }; /* -1: off */
-struct co_addresses { const char *dns, *http, *https, *grpc; };                  /* several, blank-separated; "" = client_addr */
+struct co_ports {
+    int32_t dns, http, https, grpc, serf_lan, serf_wan, server;
+}; /* -1: off */
+struct co_addresses {
+    const char *dns, *http, *https, *grpc;
+}; /* several, blank-separated; "" = client_addr */
 
 struct co_telemetry {
     const char *metrics_prefix;
@@ -35,9 +39,9 @@ struct co_agent_settings {
     const char *client_addr;    /* blank-separated */
     struct co_addresses addresses;
     struct co_ports ports;
-    struct co_map node_meta;    /* (reload) */
+    struct co_map node_meta; /* (reload) */
     struct co_map tagged_addresses;
-    const char *log_level;      /* (reload) */
+    const char *log_level; /* (reload) */
     bool log_json;
     const char *log_file;
     bool enable_debug;

@@ -14,30 +14,30 @@
 #define CO_VERSION "0.1.0"
 
 #define CO_PRINTF(index, first) __attribute__((__format__(__printf__, index, first)))
-#define CO_NORETURN __attribute__((noreturn))
-#define CO_EXPORT __attribute__((visibility("default")))
-#define CO_MUST_USE __attribute__((warn_unused_result))
-#define CO_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define CO_NORETURN             __attribute__((noreturn))
+#define CO_EXPORT               __attribute__((visibility("default")))
+#define CO_MUST_USE             __attribute__((warn_unused_result))
+#define CO_COUNT(array)         (sizeof(array) / sizeof((array)[0]))
 
 /* name, text, HTTP status, DNS rcode, may a retry succeed without a change of the request? */
-#define CO_STATUS_LIST(X)                                              \
-    X(OK, "ok", 200, 0, false)                                         \
-    X(INVALID, "invalid request", 400, 1, false)                       \
-    X(DENIED, "permission denied", 403, 5, false)                      \
-    X(NOT_FOUND, "not found", 404, 3, false)                           \
-    X(EXISTS, "already exists", 409, 2, false)                         \
-    X(CONFLICT, "conflict", 409, 2, false)                             \
-    X(TOO_LARGE, "too large", 413, 2, false)                           \
-    X(NO_LEADER, "No cluster leader", 500, 2, true)                    \
-    X(NOT_LEADER, "node is not the leader", 500, 2, true)              \
-    X(UNAVAILABLE, "unavailable", 503, 2, true)                        \
-    X(TIMEOUT, "timed out", 500, 2, true)                              \
-    X(CANCELLED, "cancelled", 503, 2, true)                            \
-    X(BUSY, "busy", 429, 2, true)                                      \
-    X(FULL, "no space left", 500, 2, true)                             \
-    X(IO, "input/output error", 500, 2, true)                          \
-    X(CORRUPT, "data is corrupt", 500, 2, false)                       \
-    X(UNSUPPORTED, "not supported", 501, 4, false)                     \
+#define CO_STATUS_LIST(X)                                                                                              \
+    X(OK, "ok", 200, 0, false)                                                                                         \
+    X(INVALID, "invalid request", 400, 1, false)                                                                       \
+    X(DENIED, "permission denied", 403, 5, false)                                                                      \
+    X(NOT_FOUND, "not found", 404, 3, false)                                                                           \
+    X(EXISTS, "already exists", 409, 2, false)                                                                         \
+    X(CONFLICT, "conflict", 409, 2, false)                                                                             \
+    X(TOO_LARGE, "too large", 413, 2, false)                                                                           \
+    X(NO_LEADER, "No cluster leader", 500, 2, true)                                                                    \
+    X(NOT_LEADER, "node is not the leader", 500, 2, true)                                                              \
+    X(UNAVAILABLE, "unavailable", 503, 2, true)                                                                        \
+    X(TIMEOUT, "timed out", 500, 2, true)                                                                              \
+    X(CANCELLED, "cancelled", 503, 2, true)                                                                            \
+    X(BUSY, "busy", 429, 2, true)                                                                                      \
+    X(FULL, "no space left", 500, 2, true)                                                                             \
+    X(IO, "input/output error", 500, 2, true)                                                                          \
+    X(CORRUPT, "data is corrupt", 500, 2, false)                                                                       \
+    X(UNSUPPORTED, "not supported", 501, 4, false)                                                                     \
     X(INTERNAL, "internal error", 500, 2, false)
 
 typedef enum co_status {

@@ -22,11 +22,11 @@ struct co_checker_env {
     struct co_loop *loop;
     struct co_log *log;
     struct co_ctx *ctx;
-    int64_t timeout_ns;      /* of each probe, already defaulted */
+    int64_t timeout_ns; /* of each probe, already defaulted */
     int64_t interval_ns;
-    uint64_t output_max;     /* bytes of output kept */
-    bool is_remote;          /* the definition came over the HTTP API, not from a file */
-    void *module;            /* the offering module's `self` */
+    uint64_t output_max; /* bytes of output kept */
+    bool is_remote;      /* the definition came over the HTTP API, not from a file */
+    void *module;        /* the offering module's `self` */
 };
 
 struct co_checker {

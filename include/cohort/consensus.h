@@ -15,7 +15,7 @@ struct co_consensus_status {
     const char *leader_address; /* "ip:port", "" when none; borrowed until the next turn of the loop */
     const char *state;          /* "Leader", "Follower", "Candidate" */
     uint64_t term, last_index, commit_index;
-    uint64_t last_contact_ms;   /* since the leader was heard; 0 on the leader */
+    uint64_t last_contact_ms; /* since the leader was heard; 0 on the leader */
     uint64_t voters;
 };
 
@@ -30,20 +30,27 @@ struct co_consensus_ops {
     /* The peers' addresses, "ip:port", in the arena. */
     void (*peers)(void *self, struct co_arena *, const char ***out, size_t *count);
 };
-struct co_consensus { const struct co_consensus_ops *ops; void *self; };
+struct co_consensus {
+    const struct co_consensus_ops *ops;
+    void *self;
+};
 
 /* What the core offers to implementations (core/state.c). */
 CO_EXPORT uint64_t co_state_applied(struct co_ctx *); /* index of the newest entry in the storage; 0 when new */
 /* Applies committed entries in ONE write transaction, together with the applied index, then wakes watches and answers
  * tickets (tickets[i] may be NULL: not proposed here). Entries at or below co_state_applied() are skipped. Failure means
  * that the storage failed: nothing was applied, and the caller must step down; tickets are left to it. */
-CO_EXPORT co_status co_state_apply(struct co_ctx *, const struct co_journal_entry *entries, struct co_ticket *const *tickets, size_t count, struct co_error *);
+CO_EXPORT co_status co_state_apply(struct co_ctx *, const struct co_journal_entry *entries,
+                                   struct co_ticket *const *tickets, size_t count, struct co_error *);
 CO_EXPORT void co_ticket_fail(struct co_ticket *, co_status, const char *reason);
 /* Tells the core that leadership came or went: cached answers are dropped, leader-only work starts or ends. */
 CO_EXPORT void co_state_leadership(struct co_ctx *);
 /* Writes all tables to `path` (temporary name, fsync, rename) in slices between other work. One at a time. The snapshot is
  * that of co_state_applied() at the call; `done` gets that index and the file's size. */
-CO_EXPORT void co_state_snapshot(struct co_ctx *, const char *path, void (*done)(void *arg, co_status, const struct co_error *, uint64_t index, uint64_t bytes), void *arg);
+CO_EXPORT void co_state_snapshot(struct co_ctx *, const char *path,
+                                 void (*done)(void *arg, co_status, const struct co_error *, uint64_t index,
+                                              uint64_t bytes),
+                                 void *arg);
 /* Replaces all tables by those of the file, in one transaction. CO_CORRUPT names the offset. */
 CO_EXPORT co_status co_state_restore(struct co_ctx *, const char *path, uint64_t *index, struct co_error *);
 

@@ -35,9 +35,13 @@ struct co_journal_ops {
     co_status (*truncate_front)(void *self, uint64_t first_kept, struct co_error *);
     /* A small record beside the log (term and vote): replaced atomically and durably. At most 64 KiB. */
     void (*save_meta)(void *self, struct co_bytes, co_journal_done *done, void *arg);
-    co_status (*load_meta)(void *self, struct co_arena *, struct co_bytes *out, struct co_error *); /* size 0: never saved */
+    co_status (*load_meta)(void *self, struct co_arena *, struct co_bytes *out,
+                           struct co_error *); /* size 0: never saved */
 };
 
-struct co_journal { const struct co_journal_ops *ops; void *self; };
+struct co_journal {
+    const struct co_journal_ops *ops;
+    void *self;
+};
 
 #endif

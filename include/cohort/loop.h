@@ -23,9 +23,12 @@ struct co_timer {
     void *arg;
 };
 /* Arms, or re-arms when armed already. */
-CO_EXPORT void co_timer_start(struct co_loop *, struct co_timer *, uint64_t after_ms, void (*fire)(void *arg), void *arg);
+CO_EXPORT void co_timer_start(struct co_loop *, struct co_timer *, uint64_t after_ms, void (*fire)(void *arg),
+                              void *arg);
 CO_EXPORT void co_timer_stop(struct co_timer *); /* harmless when not armed */
-static inline bool co_timer_is_armed(const struct co_timer *timer) { return timer->loop != NULL; }
+static inline bool co_timer_is_armed(const struct co_timer *timer) {
+    return timer->loop != NULL;
+}
 
 /* Runs `run` once, after the I/O callbacks of this turn. Embedded, zero-initialised; starting twice is one run. */
 struct co_defer {

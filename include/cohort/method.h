@@ -17,8 +17,8 @@ enum co_access { CO_ACCESS_NONE, CO_ACCESS_READ, CO_ACCESS_WRITE };
 struct co_query {
     struct co_txn *txn;
     struct co_arena *arena;
-    void *self;     /* the offering module's */
-    uint64_t index; /* out: X-Consul-Index of the answer (the core raises 0 to 1) */
+    void *self;                   /* the offering module's */
+    uint64_t index;               /* out: X-Consul-Index of the answer (the core raises 0 to 1) */
     struct co_watching *watching; /* the core's */
 };
 /* The answer depends on every key of the table that starts with `prefix` (whole_key: on that key alone). Declared by the query
@@ -40,11 +40,11 @@ struct co_prepare {
 };
 
 struct co_method {
-    const char *name;     /* Consul's RPC name, "KVS.Apply" */
-    uint16_t command;     /* writes: id in the journal, for ever, > 0; reads: 0 */
+    const char *name; /* Consul's RPC name, "KVS.Apply" */
+    uint16_t command; /* writes: id in the journal, for ever, > 0; reads: 0 */
     uint8_t command_version;
-    uint8_t access;       /* enum co_access on `resource` */
-    const char *resource; /* ACL resource: "key", "service", "node", "agent", ... */
+    uint8_t access;                          /* enum co_access on `resource` */
+    const char *resource;                    /* ACL resource: "key", "service", "node", "agent", ... */
     const struct co_schema *request, *reply; /* reply may be NULL (nothing) */
     /* Writes: checks and completes the request. A failure goes to the caller; nothing is proposed. May be NULL. */
     co_status (*prepare)(struct co_prepare *, void *request, struct co_error *);
@@ -62,7 +62,8 @@ CO_EXPORT const struct co_method *co_method_find(struct co_ctx *, const char *na
 /* `reply` (or NULL) and `error` live only during the call. */
 typedef void co_written(void *arg, co_status, const struct co_error *, uint64_t index, const void *reply);
 /* prepare, encode, propose. `request` and `arena` are needed only during the call. `done` is called once, later or at once. */
-CO_EXPORT void co_write(struct co_ctx *, const struct co_method *, void *request, struct co_arena *, co_written *done, void *arg);
+CO_EXPORT void co_write(struct co_ctx *, const struct co_method *, void *request, struct co_arena *, co_written *done,
+                        void *arg);
 
 /* --- reading --- */
 enum co_consistency { CO_READ_DEFAULT, CO_READ_STALE, CO_READ_CONSISTENT };
@@ -78,13 +79,13 @@ struct co_view {
 
 struct co_ask {
     const struct co_method *method;
-    const void *request;      /* needed only during the call */
+    const void *request; /* needed only during the call */
     const struct co_view *view;
     uint64_t variant;         /* distinguishes renderings by one view (e.g. raw, pretty) */
     const void *variant_data; /* context for render; must follow from request and variant */
     enum co_consistency consistency;
-    uint64_t min_index;       /* > 0: answer only once the index is greater ... */
-    int64_t wait_ns;          /* ... or this time is over (0: the default of the agent; jitter is added here) */
+    uint64_t min_index; /* > 0: answer only once the index is greater ... */
+    int64_t wait_ns;    /* ... or this time is over (0: the default of the agent; jitter is added here) */
 };
 
 /* Immutable, reference-counted. */
@@ -106,14 +107,16 @@ CO_EXPORT void co_ask_cancel(struct co_asking *); /* done is not called any more
 CO_EXPORT struct co_answer *co_ask_now(struct co_ctx *, const struct co_ask *, struct co_error *);
 
 /* --- indexes: table `index`, name -> u64, the per-table and per-object indexes of Consul --- */
-#define CO_TABLE_META 1
+#define CO_TABLE_META  1
 #define CO_TABLE_INDEX 2
 CO_EXPORT uint64_t co_index_get(struct co_txn *, const char *name); /* 0 when never set */
 CO_EXPORT co_status co_index_set(struct co_txn *, const char *name, uint64_t index, struct co_error *);
 CO_EXPORT co_status co_index_drop(struct co_txn *, const char *name, struct co_error *);
 
 /* Stored rows as records: the usual way to keep a struct in a table. */
-CO_EXPORT co_status co_row_get(struct co_txn *, co_table_id, struct co_bytes key, const struct co_schema *, void *out, struct co_arena *, struct co_error *);
-CO_EXPORT co_status co_row_put(struct co_txn *, co_table_id, struct co_bytes key, const struct co_schema *, const void *in, struct co_error *);
+CO_EXPORT co_status co_row_get(struct co_txn *, co_table_id, struct co_bytes key, const struct co_schema *, void *out,
+                               struct co_arena *, struct co_error *);
+CO_EXPORT co_status co_row_put(struct co_txn *, co_table_id, struct co_bytes key, const struct co_schema *,
+                               const void *in, struct co_error *);
 
 #endif

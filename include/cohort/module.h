@@ -38,17 +38,20 @@ struct co_offer {
 };
 
 /* CO_OFFER_TABLES: ids 1-15 core, 16-31 kv and session, 32-63 catalog, 64-127 our later slices, 512-1023 outsiders. */
-struct co_table { uint16_t id; const char *name; };
+struct co_table {
+    uint16_t id;
+    const char *name;
+};
 
 struct co_ctx; /* this module's view of the agent */
 
 struct co_module {
-    uint32_t abi, size;             /* CO_MODULE_ABI; sizeof(struct co_module) */
-    const char *name, *summary;     /* "store_lmdb"; one line */
-    const char *const *needs;       /* NULL-ended: interface kinds ("storage", "journal", "consensus") and module names */
+    uint32_t abi, size;         /* CO_MODULE_ABI; sizeof(struct co_module) */
+    const char *name, *summary; /* "store_lmdb"; one line */
+    const char *const *needs;   /* NULL-ended: interface kinds ("storage", "journal", "consensus") and module names */
     const struct co_schema *config; /* its block in agent.conf, and CO_AGENT_KEY fields; NULL: no settings */
     size_t state_size;
-    const struct co_offer *offers;  /* ends with CO_OFFER_END */
+    const struct co_offer *offers; /* ends with CO_OFFER_END */
     co_status (*init)(struct co_ctx *, void *self, const void *config, struct co_error *);
     co_status (*start)(void *self, struct co_error *);
     co_status (*reload)(void *self, const void *config, struct co_error *); /* all or nothing; NULL: nothing to do */
@@ -59,7 +62,7 @@ struct co_module {
 /* In <name>_module.c:  const struct co_module CO_MODULE_SYMBOL(check_redis) = { ... };
  * libltdl finds it in a plain .so and in a preloaded static build. */
 #define CO_MODULE_SYMBOL(name) CO_EXPORT_MODULE name##_LTX_cohort_module
-#define CO_EXPORT_MODULE __attribute__((visibility("default")))
+#define CO_EXPORT_MODULE       __attribute__((visibility("default")))
 
 /* --- what the core gives --- (borrowed, valid until fini) */
 CO_EXPORT struct co_loop *co_ctx_loop(struct co_ctx *);
@@ -72,7 +75,9 @@ CO_EXPORT const struct co_consensus *co_ctx_consensus(struct co_ctx *);
 /* A checker by type, with its module's self. NULL when no loaded module offers it. */
 CO_EXPORT const struct co_checker *co_ctx_checker(struct co_ctx *, const char *type, void **module_self);
 /* Visits all offers of a kind, in load order. From start on. */
-CO_EXPORT void co_ctx_offers(struct co_ctx *, enum co_offer_kind, void (*visit)(void *arg, const struct co_module *, void *self, const struct co_offer *), void *arg);
+CO_EXPORT void co_ctx_offers(struct co_ctx *, enum co_offer_kind,
+                             void (*visit)(void *arg, const struct co_module *, void *self, const struct co_offer *),
+                             void *arg);
 /* The configuration as JSON, secrets left out (for /v1/agent/self and `validate`). */
 CO_EXPORT void co_ctx_write_config(struct co_ctx *, struct co_buffer *out);
 

@@ -29,17 +29,41 @@ enum co_kind {
     CO_KIND_TABLE,    /* struct co_table_of: map of string to such structs, sorted by key when written */
 };
 
-struct co_duration { int64_t ns; };
-struct co_size { uint64_t bytes; };
-struct co_strings { const char **items; size_t count; };
-struct co_pair { const char *key, *value; };
-struct co_map { struct co_pair *items; size_t count; };   /* NULL items = null */
-struct co_trees { const struct co_node **items; size_t count; };
-struct co_records { void *items; size_t count; };         /* NULL items = null */
-struct co_named { const char *key; void *value; };
-struct co_table_of { struct co_named *items; size_t count; };
+struct co_duration {
+    int64_t ns;
+};
+struct co_size {
+    uint64_t bytes;
+};
+struct co_strings {
+    const char **items;
+    size_t count;
+};
+struct co_pair {
+    const char *key, *value;
+};
+struct co_map {
+    struct co_pair *items;
+    size_t count;
+}; /* NULL items = null */
+struct co_trees {
+    const struct co_node **items;
+    size_t count;
+};
+struct co_records {
+    void *items;
+    size_t count;
+}; /* NULL items = null */
+struct co_named {
+    const char *key;
+    void *value;
+};
+struct co_table_of {
+    struct co_named *items;
+    size_t count;
+};
 
-#define CO_SECOND INT64_C(1000000000)
+#define CO_SECOND      INT64_C(1000000000)
 #define CO_MILLISECOND INT64_C(1000000)
 
 enum co_field_flag {
@@ -52,15 +76,15 @@ enum co_field_flag {
 };
 
 struct co_field {
-    uint16_t id;          /* key in stored records, for ever; > 0; 0 only in config-only and JSON-only structs */
+    uint16_t id; /* key in stored records, for ever; > 0; 0 only in config-only and JSON-only structs */
     uint8_t kind, flags;
     uint32_t offset;
-    const char *name;     /* Go field name: key in JSON; the config key is its snake_case */
-    const char *config;   /* config key when it is not the derived one, or NULL */
-    const char *fallback; /* default in config notation ("10s", "true", "[]"), or NULL for zero */
-    const char *doc;      /* one sentence for the settings table, or NULL */
+    const char *name;               /* Go field name: key in JSON; the config key is its snake_case */
+    const char *config;             /* config key when it is not the derived one, or NULL */
+    const char *fallback;           /* default in config notation ("10s", "true", "[]"), or NULL for zero */
+    const char *doc;                /* one sentence for the settings table, or NULL */
     const struct co_schema *schema; /* RECORD, POINTER, RECORDS, TABLE */
-    const char *key;      /* set by the macros: ,"Name": ready for the JSON encoder */
+    const char *key;                /* set by the macros: ,"Name": ready for the JSON encoder */
     uint16_t key_size;
 };
 
@@ -72,7 +96,7 @@ struct co_schema {
 };
 
 #define CO_FIELD_KEY(NAME) .key = ",\"" NAME "\":", .key_size = sizeof(",\"" NAME "\":") - 1
-#define CO_KIND_OF(type, member)                                                                    \
+#define CO_KIND_OF(type, member)                                                                                       \
     _Generic(((type *)0)->member, bool : CO_KIND_BOOL, int32_t : CO_KIND_I32, int64_t : CO_KIND_I64, \
              uint64_t : CO_KIND_U64, double : CO_KIND_F64, const char * : CO_KIND_STRING,           \
              struct co_bytes : CO_KIND_BYTES, struct co_duration : CO_KIND_DURATION,                \
@@ -81,20 +105,39 @@ struct co_schema {
              struct co_trees : CO_KIND_TREES)
 /* CO_FIELD(3, struct kv_entry, flags, "Flags", 0) with optional trailing designators:
  * CO_FIELD(0, struct s, map_size, "MapSize", 0, .fallback = "1GiB", .doc = "...") */
-#define CO_FIELD(ID, TYPE, MEMBER, NAME, FLAGS, ...) \
-    {.id = (ID), .kind = CO_KIND_OF(TYPE, MEMBER), .flags = (FLAGS), .offset = offsetof(TYPE, MEMBER), .name = (NAME), CO_FIELD_KEY(NAME), __VA_ARGS__}
-#define CO_RECORD(ID, TYPE, MEMBER, NAME, FLAGS, SCHEMA, ...) \
-    {.id = (ID), .kind = CO_KIND_RECORD, .flags = (FLAGS), .offset = offsetof(TYPE, MEMBER), .name = (NAME), CO_FIELD_KEY(NAME), .schema = (SCHEMA), __VA_ARGS__}
-#define CO_POINTER(ID, TYPE, MEMBER, NAME, FLAGS, SCHEMA, ...) \
-    {.id = (ID), .kind = CO_KIND_POINTER, .flags = (FLAGS), .offset = offsetof(TYPE, MEMBER), .name = (NAME), CO_FIELD_KEY(NAME), .schema = (SCHEMA), __VA_ARGS__}
-#define CO_RECORDS(ID, TYPE, MEMBER, NAME, FLAGS, SCHEMA, ...)                                             \
-    {.id = (ID), .kind = _Generic(((TYPE *)0)->MEMBER, struct co_records : CO_KIND_RECORDS), .flags = (FLAGS), \
-     .offset = offsetof(TYPE, MEMBER), .name = (NAME), CO_FIELD_KEY(NAME), .schema = (SCHEMA), __VA_ARGS__}
-#define CO_TABLE_OF(ID, TYPE, MEMBER, NAME, FLAGS, SCHEMA, ...)                                             \
-    {.id = (ID), .kind = _Generic(((TYPE *)0)->MEMBER, struct co_table_of : CO_KIND_TABLE), .flags = (FLAGS), \
-     .offset = offsetof(TYPE, MEMBER), .name = (NAME), CO_FIELD_KEY(NAME), .schema = (SCHEMA), __VA_ARGS__}
-#define CO_SCHEMA(SYMBOL, TYPE, NAME, ...)                            \
-    static const struct co_field SYMBOL##_fields[] = {__VA_ARGS__};   \
+#define CO_FIELD(ID, TYPE, MEMBER, NAME, FLAGS, ...)                                                                   \
+    {                                                                                                                  \
+        .id = (ID), .kind = CO_KIND_OF(TYPE, MEMBER), .flags = (FLAGS), .offset = offsetof(TYPE, MEMBER),              \
+        .name = (NAME), CO_FIELD_KEY(NAME), __VA_ARGS__                                                                \
+    }
+#define CO_RECORD(ID, TYPE, MEMBER, NAME, FLAGS, SCHEMA, ...)                                                          \
+    {                                                                                                                  \
+        .id = (ID), .kind = CO_KIND_RECORD, .flags = (FLAGS), .offset = offsetof(TYPE, MEMBER), .name = (NAME),        \
+        CO_FIELD_KEY(NAME), .schema = (SCHEMA), __VA_ARGS__                                                            \
+    }
+#define CO_POINTER(ID, TYPE, MEMBER, NAME, FLAGS, SCHEMA, ...)                                                         \
+    {                                                                                                                  \
+        .id = (ID), .kind = CO_KIND_POINTER, .flags = (FLAGS), .offset = offsetof(TYPE, MEMBER), .name = (NAME),       \
+        CO_FIELD_KEY(NAME), .schema = (SCHEMA), __VA_ARGS__                                                            \
+    }
+#define CO_RECORDS(ID, TYPE, MEMBER, NAME, FLAGS, SCHEMA, ...)                                                         \
+    {                                                                                                                  \
+        .id = (ID),                                                                                                    \
+        .kind = _Generic(((TYPE *)0)->MEMBER, struct co_records                                                        \
+                         : CO_KIND_RECORDS),                                                                           \
+        .flags = (FLAGS), .offset = offsetof(TYPE, MEMBER), .name = (NAME), CO_FIELD_KEY(NAME), .schema = (SCHEMA),    \
+        __VA_ARGS__                                                                                                    \
+    }
+#define CO_TABLE_OF(ID, TYPE, MEMBER, NAME, FLAGS, SCHEMA, ...)                                                        \
+    {                                                                                                                  \
+        .id = (ID),                                                                                                    \
+        .kind = _Generic(((TYPE *)0)->MEMBER, struct co_table_of                                                       \
+                         : CO_KIND_TABLE),                                                                             \
+        .flags = (FLAGS), .offset = offsetof(TYPE, MEMBER), .name = (NAME), CO_FIELD_KEY(NAME), .schema = (SCHEMA),    \
+        __VA_ARGS__                                                                                                    \
+    }
+#define CO_SCHEMA(SYMBOL, TYPE, NAME, ...)                                                                             \
+    static const struct co_field SYMBOL##_fields[] = {__VA_ARGS__};                                                    \
     const struct co_schema SYMBOL = {(NAME), sizeof(TYPE), SYMBOL##_fields, CO_COUNT(SYMBOL##_fields)}
 
 /* Sets every field to its default. Record fields recurse. */
@@ -114,13 +157,15 @@ typedef void co_problem(void *arg, struct co_place place, const char *text);
  * returns CO_INVALID when there was one. Scalars overwrite; with CO_ONE_OR_MANY repeated keys append. `path` names
  * the object in messages ("modules.storage.lmdb" or ""). Values from a configuration file (place.file set) convert
  * between strings, numbers and bools; in request bodies types must match. TREE fields point into `object`. */
-CO_EXPORT co_status co_bind(const struct co_schema *, void *out, const struct co_node *object, enum co_unknown, const char *path,
-                            struct co_arena *, co_problem *, void *problem_arg);
+CO_EXPORT co_status co_bind(const struct co_schema *, void *out, const struct co_node *object, enum co_unknown,
+                            const char *path, struct co_arena *, co_problem *, void *problem_arg);
 /* JSON text to struct through co_bind, starting from the defaults; unknown keys are ignored. The error text is fit for an HTTP 400. */
-CO_EXPORT co_status co_decode_json(const struct co_schema *, void *out, struct co_bytes json, struct co_arena *, struct co_error *);
+CO_EXPORT co_status co_decode_json(const struct co_schema *, void *out, struct co_bytes json, struct co_arena *,
+                                   struct co_error *);
 /* Struct to JSON as Go writes it: field order, no blanks. `pretty` indents by four blanks as ?pretty does. */
 CO_EXPORT void co_encode_json(const struct co_schema *, const void *in, struct co_buffer *out);
-CO_EXPORT void co_encode_json_list(const struct co_schema *, struct co_records, struct co_buffer *out); /* null or [..] */
+CO_EXPORT void co_encode_json_list(const struct co_schema *, struct co_records,
+                                   struct co_buffer *out); /* null or [..] */
 CO_EXPORT void co_json_indent(struct co_bytes json, struct co_buffer *out);
 
 /* Records: the stored form. Per field: varint(id << 3 | wire), then varint | 8 bytes | length + bytes. Zero values are left
@@ -128,7 +173,8 @@ CO_EXPORT void co_json_indent(struct co_bytes json, struct co_buffer *out);
 CO_EXPORT void co_encode_record(const struct co_schema *, const void *in, struct co_buffer *out);
 /* Unknown ids are refused (CO_CORRUPT): a stored record from a newer version must not be half understood.
  * Depth and counts are bounded by the input's size. */
-CO_EXPORT co_status co_decode_record(const struct co_schema *, void *out, struct co_bytes in, struct co_arena *, struct co_error *);
+CO_EXPORT co_status co_decode_record(const struct co_schema *, void *out, struct co_bytes in, struct co_arena *,
+                                     struct co_error *);
 
 /* "10s", "1m30s", "250ms", "1.5h"; false when malformed. Format as Go's Duration.String(). */
 CO_EXPORT bool co_duration_parse(const char *text, int64_t *ns);

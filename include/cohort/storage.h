@@ -9,9 +9,9 @@
 
 #include "base.h"
 
-#define CO_STORAGE_KEY_MAX 500              /* bytes of one key */
-#define CO_STORAGE_VALUE_MAX (64u << 20)    /* bytes of one value */
-typedef uint16_t co_table_id;               /* below 1024; see CO_OFFER_TABLES in module.h */
+#define CO_STORAGE_KEY_MAX   500         /* bytes of one key */
+#define CO_STORAGE_VALUE_MAX (64u << 20) /* bytes of one value */
+typedef uint16_t co_table_id;            /* below 1024; see CO_OFFER_TABLES in module.h */
 
 struct co_txn;
 struct co_cursor;
@@ -37,7 +37,10 @@ struct co_storage_ops {
     uint64_t (*bytes_used)(void *self);
 };
 
-struct co_storage { const struct co_storage_ops *ops; void *self; };
+struct co_storage {
+    const struct co_storage_ops *ops;
+    void *self;
+};
 
 /* Implementations embed this first in their transaction and cursor structs and set `ops`. */
 struct co_txn {
@@ -47,13 +50,16 @@ struct co_txn {
     void (*touched)(void *arg, co_table_id, struct co_bytes key);
     void *touched_arg;
 };
-struct co_cursor { struct co_txn *txn; };
+struct co_cursor {
+    struct co_txn *txn;
+};
 
 /* What everyone calls. */
 static inline co_status co_get(struct co_txn *txn, co_table_id table, struct co_bytes key, struct co_bytes *value) {
     return txn->ops->get(txn, table, key, value);
 }
-static inline co_status co_put(struct co_txn *txn, co_table_id table, struct co_bytes key, struct co_bytes value, struct co_error *error) {
+static inline co_status co_put(struct co_txn *txn, co_table_id table, struct co_bytes key, struct co_bytes value,
+                               struct co_error *error) {
     if (txn->touched) txn->touched(txn->touched_arg, table, key);
     return txn->ops->put(txn, table, key, value, error);
 }
@@ -68,12 +74,15 @@ static inline co_status co_clear(struct co_txn *txn, co_table_id table, struct c
 static inline struct co_cursor *co_cursor_open(struct co_txn *txn, co_table_id table) {
     return txn->ops->cursor_open(txn, table);
 }
-static inline co_status co_cursor_seek(struct co_cursor *cursor, struct co_bytes key, struct co_bytes *found, struct co_bytes *value) {
+static inline co_status co_cursor_seek(struct co_cursor *cursor, struct co_bytes key, struct co_bytes *found,
+                                       struct co_bytes *value) {
     return cursor->txn->ops->cursor_seek(cursor, key, found, value);
 }
 static inline co_status co_cursor_next(struct co_cursor *cursor, struct co_bytes *found, struct co_bytes *value) {
     return cursor->txn->ops->cursor_next(cursor, found, value);
 }
-static inline void co_cursor_close(struct co_cursor *cursor) { cursor->txn->ops->cursor_close(cursor); }
+static inline void co_cursor_close(struct co_cursor *cursor) {
+    cursor->txn->ops->cursor_close(cursor);
+}
 
 #endif

@@ -19,14 +19,14 @@ struct co_place {
 struct co_node {
     enum co_node_kind kind;
     bool boolean;
-    bool is_integer;  /* NUMBER: `integer` is exact */
-    bool from_block;  /* HCL: OBJECT written as a block (`name "label" { }`), not as `name = { }` */
+    bool is_integer; /* NUMBER: `integer` is exact */
+    bool from_block; /* HCL: OBJECT written as a block (`name "label" { }`), not as `name = { }` */
     double number;
     int64_t integer;
-    struct co_bytes text;             /* STRING: NUL follows; UTF-8. NUMBER: the digits of an integer beyond int64, or empty */
-    struct co_entry *entries;         /* OBJECT: in source order, linked by next */
-    struct co_item *items;            /* LIST: likewise */
-    size_t count;                     /* entries or items */
+    struct co_bytes text;     /* STRING: NUL follows; UTF-8. NUMBER: the digits of an integer beyond int64, or empty */
+    struct co_entry *entries; /* OBJECT: in source order, linked by next */
+    struct co_item *items;    /* LIST: likewise */
+    size_t count;             /* entries or items */
     struct co_place place;
 };
 
@@ -43,16 +43,19 @@ struct co_item {
 };
 
 #define CO_TREE_DEPTH_MAX 64
-#define CO_TREE_TEXT_MAX (16u << 20) /* bytes of one document */
+#define CO_TREE_TEXT_MAX  (16u << 20) /* bytes of one document */
 
 /* Parses a whole document. On failure the error text starts with "file:line:column: ".
  * `file` is borrowed for as long as the tree. HCL accepts `key = value`, blocks with labels (labels become
  * nested objects), heredocs, # // and C comments, and numbers with 0x/octal; a text that starts with { is JSON. */
-CO_EXPORT co_status co_tree_parse_hcl(struct co_arena *, const char *file, struct co_bytes text, struct co_node **out, struct co_error *);
+CO_EXPORT co_status co_tree_parse_hcl(struct co_arena *, const char *file, struct co_bytes text, struct co_node **out,
+                                      struct co_error *);
 /* Strict JSON with places (for configuration files). */
-CO_EXPORT co_status co_tree_parse_json(struct co_arena *, const char *file, struct co_bytes text, struct co_node **out, struct co_error *);
+CO_EXPORT co_status co_tree_parse_json(struct co_arena *, const char *file, struct co_bytes text, struct co_node **out,
+                                       struct co_error *);
 /* Strict JSON without places, faster (for request bodies). */
-CO_EXPORT co_status co_tree_parse_body(struct co_arena *, struct co_bytes text, struct co_node **out, struct co_error *);
+CO_EXPORT co_status co_tree_parse_body(struct co_arena *, struct co_bytes text, struct co_node **out,
+                                       struct co_error *);
 /* Writes compact JSON. */
 CO_EXPORT void co_tree_write_json(struct co_buffer *, const struct co_node *);
 
@@ -64,7 +67,8 @@ CO_EXPORT const char *co_tree_text(const struct co_node *object, const char *key
 /* Building. */
 CO_EXPORT struct co_node *co_tree_object(struct co_arena *);
 CO_EXPORT struct co_node *co_tree_string(struct co_arena *, const char *text);
-CO_EXPORT struct co_entry *co_tree_add(struct co_arena *, struct co_node *object, const char *key, struct co_node *value);
+CO_EXPORT struct co_entry *co_tree_add(struct co_arena *, struct co_node *object, const char *key,
+                                       struct co_node *value);
 CO_EXPORT struct co_item *co_tree_append(struct co_arena *, struct co_node *list, struct co_node *value);
 
 /* Keys match when they are equal ignoring ASCII case and underscores: "ServiceID", "service_id", "serviceid". */

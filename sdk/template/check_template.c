@@ -15,11 +15,13 @@ struct state {
     const char *path;
 };
 
-static co_status state_open(const struct co_checker_env *env, void *self, const void *settings, struct co_error *error) {
+static co_status state_open(const struct co_checker_env *env, void *self, const void *settings,
+                            struct co_error *error) {
     struct state *state = self;
     (void)env;
     state->path = ((const struct settings *)settings)->template;
-    if (state->path[0] != '/') return co_fail(error, CO_INVALID, "template = \"%s\" must be an absolute path", state->path);
+    if (state->path[0] != '/')
+        return co_fail(error, CO_INVALID, "template = \"%s\" must be an absolute path", state->path);
     return CO_OK;
 }
 
