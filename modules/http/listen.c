@@ -18,6 +18,7 @@ static void clock_tick(void *arg);
 static void run(void *arg) {
     struct http_listener *listener = arg;
     MHD_UNSIGNED_LONG_LONG wait_ms = 1;
+    co_defer_stop(listener->server->loop, &listener->rerun);
     for (int i = 0; i < RUNS_MAX; i++) {
         MHD_run(listener->daemon);
         wait_ms = 1;
