@@ -16,6 +16,13 @@ co_status catalog_zone_question(void *self, const struct co_zone_ask *ask, struc
     return CO_OK;
 }
 
+static const char *tagged(const struct co_map *addresses, const char *tag) {
+    for (size_t i = 0; i < addresses->count; i++) {
+        if (strcmp(addresses->items[i].key, tag) == 0) return addresses->items[i].value;
+    }
+    return NULL;
+}
+
 co_status catalog_zone_answer(void *self, const struct co_zone_ask *ask, const void *reply, struct co_arena *arena,
                               struct co_endpoints *out) {
     const struct catalog_node_reply *answer = reply;
@@ -27,6 +34,8 @@ co_status catalog_zone_answer(void *self, const struct co_zone_ask *ask, const v
                                      .datacenter = answer->node->datacenter,
                                      .address = "",
                                      .node_address = answer->node->address,
+                                     .node_address_v4 = tagged(&answer->node->tagged_addresses, "lan_ipv4"),
+                                     .node_address_v6 = tagged(&answer->node->tagged_addresses, "lan_ipv6"),
                                      .service_id = "",
                                      .weight = 1,
                                      .node_meta = answer->node->meta};
