@@ -12,13 +12,18 @@ static bool is_leader(struct kv *kv) {
     return status.is_leader;
 }
 
-static bool any_tombstone(struct kv *kv) {
+/* Is there anything to drop? Looks at one step's worth of tombstones; where there are more, the answer is yes. */
+static bool any_older(struct kv *kv, uint64_t index) {
     const struct co_storage *storage = co_ctx_storage(kv->ctx);
     struct co_txn *txn;
     if (storage->ops->begin(storage->self, false, &txn, NULL)) return false;
     struct co_bytes key, row;
     struct co_cursor *cursor = co_cursor_open(txn, KV_TOMBSTONES);
-    bool any = co_cursor_seek(cursor, co_bytes(NULL, 0), &key, &row) == CO_OK;
+    co_status status = co_cursor_seek(cursor, co_bytes(NULL, 0), &key, &row);
+    bool any = false;
+    for (size_t seen = 0; status == CO_OK && !any; status = co_cursor_next(cursor, &key, &row)) {
+        any = ++seen > KV_REAP_STEP || kv_tombstone_index(row) <= index;
+    }
     co_cursor_close(cursor);
     txn->ops->abort(txn);
     return any;
@@ -53,7 +58,7 @@ static void tick(void *arg) {
         return;
     }
     if (kv->mark_count == KV_MARKS) {
-        if (kv->reap_index == 0 && any_tombstone(kv)) {
+        if (kv->reap_index == 0 && any_older(kv, kv->marks[0])) {
             kv->reap_index = kv->marks[0];
             step(kv, "");
         }
