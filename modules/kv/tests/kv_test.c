@@ -382,7 +382,7 @@ static void twin_step(struct twin *twin, struct world *world, uint64_t index) {
 
 static void it_behaves_like_a_dumb_twin(void **state) {
     (void)state;
-    for (unsigned seed = 1; seed <= 20; seed++) {
+    for (unsigned seed = 1; seed <= 10; seed++) {
         srand(seed);
         struct world *world = world_new(modules, 1);
         struct twin *twin = calloc(1, sizeof *twin);
