@@ -108,6 +108,15 @@ static void add_counts(const struct agent_local *self, struct co_buffer *out) {
     co_buffer_add_text(out, "},");
 }
 
+static void add_build(struct co_buffer *out) {
+    co_buffer_add_text(out, "\"build\":{");
+    add_pair(out, "prerelease", "", false);
+    add_pair(out, "revision", co_build_revision(), false);
+    add_pair(out, "version", SPOKEN_VERSION, false);
+    add_pair(out, "cohort", CO_VERSION, true);
+    co_buffer_add_text(out, "},");
+}
+
 static void add_consensus(const struct agent_local *self, struct co_buffer *out) {
     const struct co_consensus *consensus = co_ctx_consensus(self->ctx);
     struct co_consensus_status status = {0};
@@ -134,12 +143,7 @@ static void add_runtime(struct co_arena *arena, struct co_buffer *out) {
     struct utsname name = {0};
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     uname(&name);
-    co_buffer_add_text(out, "\"build\":{");
-    add_pair(out, "prerelease", "", false);
-    add_pair(out, "revision", co_build_revision(), false);
-    add_pair(out, "version", SPOKEN_VERSION, false);
-    add_pair(out, "cohort", CO_VERSION, true);
-    co_buffer_add_text(out, "},\"runtime\":{");
+    co_buffer_add_text(out, "\"runtime\":{");
     add_pair(out, "arch",
              !strcmp(name.machine, "x86_64")    ? "amd64"
              : !strcmp(name.machine, "aarch64") ? "arm64"
@@ -161,6 +165,7 @@ void local_http_self(void *state, struct co_http *http) {
     add_member(self, http->arena, false, &body);
     co_buffer_add_text(&body, ",\"Stats\":{");
     add_counts(self, &body);
+    add_build(&body);
     add_consensus(self, &body);
     add_runtime(http->arena, &body);
     co_buffer_add_text(&body, "},\"Meta\":{");

@@ -83,7 +83,7 @@ static co_status checker_open(struct agent_local *self, const struct local_check
     free(*state);
     *state = NULL;
     if (error) error->status = CO_INVALID;
-    return co_fail_context(error, "Invalid check: ");
+    return co_fail_context(error, "Invalid check");
 }
 
 static enum co_health health_of(const char *status) {

@@ -122,7 +122,7 @@ static void checks_are_refused_in_consuls_words(void **state) {
 static void empty_values_count_as_absent(void **state) {
     (void)state;
     assert_int_equal(add_check(&world, "{\"Name\":\"x\",\"TTL\":10000000000,\"Fake\":\"\",\"Args\":null,\"GRPC\":\"\","
-                                       "\"Interval\":\"\",\"Timeout\":0}"),
+                                       "\"Timeout\":0}"),
                      CO_OK);
     assert_int_equal(local_check_find(&world.local, "x")->def->ttl_ns, 10 * CO_SECOND);
 }
