@@ -247,15 +247,18 @@ static unsigned consistency_shown(const struct co_method *method, enum co_consis
 
 /* --- reading --- */
 
-static void fail(struct http_exchange *exchange, co_status status, const struct co_error *error) {
+/* A failed read tells its state as Consul does, which knows none then; its key/value reads leave it out. */
+static void tell_no_state(struct http_exchange *exchange, const struct co_method *method) {
     struct co_http *http = &exchange->http;
+    if (strncmp(method->name, "KVS.", 4) == 0) return;
+    http->ops->set_header(http, "X-Consul-Index", "1");
+    http->ops->set_header(http, "X-Consul-Knownleader", "false");
+    http->ops->set_header(http, "X-Consul-Lastcontact", "0");
+}
+
+static void fail(struct http_exchange *exchange, co_status status, const struct co_error *error) {
     struct co_error plain = {.status = status};
-    if (status == CO_NO_LEADER || status == CO_NOT_LEADER) {
-        http->ops->set_header(http, "X-Consul-Index", "0");
-        http->ops->set_header(http, "X-Consul-Knownleader", "false");
-        http->ops->set_header(http, "X-Consul-Lastcontact", "0");
-    }
-    co_http_fail(http, error && error->status ? error : &plain);
+    co_http_fail(&exchange->http, error && error->status ? error : &plain);
 }
 
 /* The handler's headers are not the view's: this one answer gets a response of its own. */
@@ -272,6 +275,7 @@ static void asked(void *arg, co_status status, const struct co_error *error, str
     struct http_exchange *exchange = arg;
     exchange->asking = NULL;
     if (status) {
+        tell_no_state(exchange, exchange->reading);
         fail(exchange, status, error);
         return;
     }
@@ -293,11 +297,13 @@ void http_ask(struct co_http *http, const struct co_method *method, const void *
     }
     if (exchange->uri.query.size > 0) {
         const char *wrong = read_wishes(exchange, &wishes);
+        if (!wrong && wishes.has_other_datacenter) tell_no_state(exchange, method);
         if (wrong || wishes.has_other_datacenter) {
             http_reply_text(exchange, wrong ? 400 : 500, wrong ? wrong : "No path to datacenter");
             return;
         }
     }
+    exchange->reading = method;
     struct co_ask ask = {
         .method = method, .request = request, .variant = variant, .min_index = wishes.index, .wait_ns = wishes.wait_ns};
     ask.consistency = wishes.is_stale ? CO_READ_STALE : wishes.is_consistent ? CO_READ_CONSISTENT : CO_READ_DEFAULT;

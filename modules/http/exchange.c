@@ -151,7 +151,8 @@ static void on_head(struct http_exchange *exchange, const char *method) {
     http->verb = verb_of(method);
     http->peer = exchange->client ? exchange->client->peer : "";
     char *text = (char *)http->path;
-    if (http_uri_parse(text, exchange->uri.path_size, &exchange->uri) == CO_OK) route(exchange);
+    exchange->uri_status = http_uri_parse(text, exchange->uri.path_size, &exchange->uri);
+    if (exchange->uri_status == CO_OK) route(exchange);
     http->path = exchange->uri.path ? exchange->uri.path : "";
     if (http->verb == CO_GET) return; /* take_body looks, should it have a body */
     exchange->is_framed_badly = is_framed_badly(exchange);
@@ -184,12 +185,50 @@ static bool asks_pretty(struct co_bytes query) {
     return false;
 }
 
+/* An answer without the headers that routes' answers have. */
+static void answer_bare(struct http_exchange *exchange, int status) {
+    http_answer(exchange, status, MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT), true);
+}
+
+static void add_html(struct co_buffer *out, const char *text, size_t size) {
+    for (size_t i = 0; i < size; i++) {
+        switch (text[i]) {
+        case '&':
+            co_buffer_add_text(out, "&amp;");
+            break;
+        case '<':
+            co_buffer_add_text(out, "&lt;");
+            break;
+        case '>':
+            co_buffer_add_text(out, "&gt;");
+            break;
+        case '"':
+            co_buffer_add_text(out, "&#34;");
+            break;
+        case '\'':
+            co_buffer_add_text(out, "&#39;");
+            break;
+        default:
+            co_buffer_add_byte(out, (uint8_t)text[i]);
+        }
+    }
+}
+
 static void redirect(struct http_exchange *exchange, struct co_buffer *location) {
+    struct co_buffer page = {0};
     if (exchange->uri.query.data)
         co_buffer_printf(location, "?%.*s", (int)exchange->uri.query.size, (const char *)exchange->uri.query.data);
-    struct MHD_Response *response = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+    bool has_page = exchange->http.verb & (CO_GET | CO_HEAD);
+    if (has_page) {
+        co_buffer_add_text(&page, "<a href=\"");
+        add_html(&page, location->data, location->size);
+        co_buffer_add_text(&page, "\">Moved Permanently</a>.\n\n");
+    }
+    struct MHD_Response *response = MHD_create_response_from_buffer(page.size, page.data, MHD_RESPMEM_MUST_COPY);
+    if (has_page) MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/html; charset=utf-8");
     MHD_add_response_header(response, MHD_HTTP_HEADER_LOCATION, co_buffer_text(location));
     co_buffer_fini(location);
+    co_buffer_fini(&page);
     http_answer(exchange, 301, response, true);
 }
 
@@ -206,7 +245,7 @@ static void refuse(struct http_exchange *exchange, struct co_arena *arena) {
     struct http_leaf *leaf = exchange->leaf;
     struct co_http *http = &exchange->http;
     if (!leaf) {
-        http_answer(exchange, 404, MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT), true);
+        answer_bare(exchange, 404);
         return;
     }
     http->ops->set_header(http, MHD_HTTP_HEADER_ALLOW, leaf->allow);
@@ -224,7 +263,9 @@ static void handle(struct http_exchange *exchange) {
         exchange->server->is_indenting || (exchange->uri.query.size && asks_pretty(exchange->uri.query));
     if (exchange->server->is_stopping) {
         http_reply_text(exchange, 503, "Agent is shutting down");
-    } else if (!exchange->uri.path || exchange->is_framed_badly) {
+    } else if (exchange->uri_status == CO_DENIED) {
+        answer_bare(exchange, 400);
+    } else if (exchange->uri_status || exchange->is_framed_badly) {
         http_reply_text(exchange, 400, "400 Bad Request");
     } else if (exchange->uri.path[0] == '*') {
         http->ops->reply(http, http->verb == CO_OPTIONS ? 200 : 400, NULL, co_bytes("", 0));

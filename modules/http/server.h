@@ -120,6 +120,7 @@ struct http_exchange {
     bool is_too_large, is_framed_badly, is_indented;
     const char *method;
     struct http_uri uri;
+    co_status uri_status;
     struct http_leaf *leaf;
     struct http_target *target;
     uint64_t body_announced; /* Content-Length, when it is too large */
@@ -133,6 +134,7 @@ struct http_exchange {
     int status;
     struct co_answer *answer; /* keeps `response` alive until it is queued */
     struct co_asking *asking;
+    const struct co_method *reading;
     co_http_written *written;
     struct http_stream *stream;
     struct co_arena arena;

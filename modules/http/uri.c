@@ -35,12 +35,12 @@ static co_status decode_path(char *path, size_t size, struct http_uri *out) {
             continue;
         }
         int byte = unescape(from, end);
-        if (byte <= 0) return CO_INVALID;
+        if (byte <= 0) return byte < 0 ? CO_INVALID : CO_DENIED;
         *to++ = (char)byte;
         from += 3;
     }
     if (to) size = (size_t)(to - path);
-    if (has_control(path, size)) return CO_INVALID;
+    if (has_control(path, size)) return CO_DENIED;
     path[size] = '\0';
     out->path = path;
     out->path_size = size;

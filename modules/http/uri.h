@@ -12,8 +12,8 @@ struct http_uri {
     struct co_bytes query; /* raw; data NULL when there was no '?' */
 };
 
-/* Takes `text` (size bytes, a NUL behind them) apart in place. CO_INVALID: no path, a malformed escape, %00, or a control
- * character in the path; malformed escapes and %00 in the query. A fragment and the http://host of a proxy are cut off. */
+/* Takes `text` (size bytes, a NUL behind them) apart in place. CO_INVALID: no path, a malformed escape; in the query also %00.
+ * CO_DENIED: a control character in the path. A fragment and the http://host of a proxy are cut off. */
 co_status http_uri_parse(char *text, size_t size, struct http_uri *out);
 
 /* One "key=value" of a query string, raw. Pairs are separated by '&' or ';'. */

@@ -45,7 +45,7 @@ static void nonsense_is_refused(void **state) {
     struct co_arena arena = CO_ARENA_INIT;
     for (size_t i = 0; i < CO_COUNT(cases); i++) {
         struct http_uri uri;
-        if (parse(&arena, cases[i], &uri) != CO_INVALID) fail_msg("accepted \"%s\"", cases[i]);
+        if (parse(&arena, cases[i], &uri) == CO_OK) fail_msg("accepted \"%s\"", cases[i]);
         assert_null(uri.path);
     }
     co_arena_fini(&arena);
