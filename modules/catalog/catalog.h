@@ -10,7 +10,7 @@ enum catalog_table {
     CATALOG_NODES = 32,         /* node */
     CATALOG_SERVICES = 33,      /* node NUL service id */
     CATALOG_CHECKS = 34,        /* node NUL check id */
-    CATALOG_SERVICE_NAMES = 35, /* service name NUL node NUL service id -> empty: instances of a service */
+    CATALOG_SERVICE_NAMES = 35, /* service name NUL node NUL service id -> packed name and tags (catalog_pack): its instances */
     CATALOG_CHECK_STATES = 36,  /* status NUL node NUL check id -> empty */
     CATALOG_SERVICE_CHECKS = 37,/* service name NUL node NUL check id -> empty */
     CATALOG_NODE_IDS = 38,      /* node id -> node */
@@ -112,6 +112,9 @@ struct co_bytes catalog_key(char *out, const char *const *parts, size_t count);
 struct co_bytes catalog_prefix(char *out, const char *const *parts, size_t count);
 /* status NUL node NUL check id; the status keeps its case. `check_id` "": the prefix. */
 struct co_bytes catalog_state_key(char *out, const char *status, const char *node, const char *check_id);
+/* The value in CATALOG_SERVICE_NAMES: the name as it is written ("" when it is in lower case) and the tags, a NUL behind each.
+ * Nothing at all when both are empty. With it neither the list of services nor a question for a tag needs other rows. */
+void catalog_pack(struct co_buffer *out, const char *service, const struct co_strings *tags);
 /* Name of a service's own index in CO_TABLE_INDEX, into `out`. Every change of the service's instances, of their checks, of
  * their nodes and of their nodes' checks sets it, so it is all that a question about one service has to watch. */
 const char *catalog_service_index_name(char *out, const char *service);

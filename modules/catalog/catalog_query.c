@@ -30,13 +30,13 @@ static bool has_tag(const struct co_strings *tags, const char *tag) {
     return false;
 }
 
-static void add_tags(struct co_arena *arena, struct catalog_tags *service, size_t *room,
-                     const struct co_strings *tags) {
-    for (size_t i = 0; i < tags->count; i++) {
-        if (has_tag(&service->tags, tags->items[i])) continue;
+static void add_tags(struct co_arena *arena, struct catalog_tags *service, size_t *room, const char *tag,
+                     const char *end) {
+    for (; tag < end; tag += strlen(tag) + 1) {
+        if (has_tag(&service->tags, tag)) continue;
         service->tags.items =
             catalog_grow(arena, service->tags.items, room, service->tags.count, sizeof *service->tags.items);
-        service->tags.items[service->tags.count++] = tags->items[i];
+        service->tags.items[service->tags.count++] = tag;
     }
 }
 
@@ -50,41 +50,42 @@ static co_status node_fits(struct co_query *query, const struct catalog_query *w
     return status == CO_NOT_FOUND ? CO_OK : status;
 }
 
-/* Each name once, with the tags of all its instances in the order of their first appearance. */
+/* Each name once, with the tags of all its instances in the order of their first appearance. One scan of one table: this is asked
+ * again with every change of any service, and there may be very many. */
 co_status catalog_list_services(struct co_query *query, const void *request, void *reply, struct co_error *error) {
     const struct catalog_query *wanted = request;
     struct catalog_services_reply *answer = reply;
     struct catalog_tags *services = NULL;
     size_t count = 0, room = 0, tag_room = 0;
-    struct co_bytes key, row, last = {NULL, 0};
+    struct co_bytes key, packed, last_name = {NULL, 0}, last_packed = {NULL, 0};
     bool is_filtered = wanted->node_meta.count > 0;
     catalog_watch_index(query, "services");
     if (is_filtered) catalog_watch_index(query, "nodes");
     query->index =
         is_filtered ? catalog_index(query->txn, "services", "nodes", NULL) : co_index_get(query->txn, "services");
     struct co_cursor *cursor = co_cursor_open(query->txn, CATALOG_SERVICE_NAMES);
-    co_status status = co_cursor_seek(cursor, co_bytes(NULL, 0), &key, &row);
-    for (; status == CO_OK; status = co_cursor_next(cursor, &key, &row)) {
-        size_t name_size = strnlen(key.data, key.size);
-        if (name_size == key.size) {
-            status = co_fail(error, CO_CORRUPT, "malformed key in the index of service names");
+    co_status status = co_cursor_seek(cursor, co_bytes(NULL, 0), &key, &packed);
+    for (; status == CO_OK; status = co_cursor_next(cursor, &key, &packed)) {
+        struct co_bytes name = co_bytes(key.data, strnlen(key.data, key.size));
+        if (name.size == key.size || (packed.size && ((const char *)packed.data)[packed.size - 1] != 0)) {
+            status = co_fail(error, CO_CORRUPT, "malformed row in the index of service names");
             break;
         }
-        struct co_bytes name = co_bytes(key.data, name_size);
-        struct co_bytes row_key = co_bytes((const char *)key.data + name_size + 1, key.size - name_size - 1);
-        struct catalog_service service;
+        bool is_same = count && co_bytes_equal(name, last_name);
+        if (is_same && co_bytes_equal(packed, last_packed) && !is_filtered) continue;
         bool fits;
-        status = node_fits(query, wanted, row_key.data, &fits, error);
-        if (!status) status = catalog_read_service(query->txn, row_key, &service, query->arena, error);
+        status = node_fits(query, wanted, (const char *)key.data + name.size + 1, &fits, error);
         if (status) break;
         if (!fits) continue;
-        if (count == 0 || !co_bytes_equal(name, last)) {
+        const char *shown = packed.size ? packed.data : "", *end = shown + packed.size;
+        if (!is_same) {
             services = catalog_grow(query->arena, services, &room, count, sizeof *services);
-            services[count++] = (struct catalog_tags){.name = service.service};
+            services[count++] = (struct catalog_tags){.name = shown[0] ? shown : name.data};
             tag_room = 0;
-            last = co_bytes(co_arena_copy(query->arena, name.data, name.size), name.size);
         }
-        add_tags(query->arena, &services[count - 1], &tag_room, &service.tags);
+        if (packed.size) add_tags(query->arena, &services[count - 1], &tag_room, shown + strlen(shown) + 1, end);
+        last_name = name;
+        last_packed = packed;
     }
     co_cursor_close(cursor);
     answer->services = (struct co_records){services, count};

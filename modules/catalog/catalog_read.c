@@ -63,11 +63,14 @@ bool catalog_has_meta(const struct co_map *meta, const struct co_map *wanted) {
     return true;
 }
 
-static bool has_tags(const struct co_strings *tags, const struct co_strings *wanted) {
+/* `packed`: see catalog_pack. Whatever the case of the letters. */
+static bool has_tags(struct co_bytes packed, const struct co_strings *wanted) {
+    const char *end = (const char *)packed.data + packed.size;
     for (size_t i = 0; i < wanted->count; i++) {
-        size_t at = 0;
-        while (at < tags->count && strcasecmp(tags->items[at], wanted->items[i]) != 0) at++;
-        if (at == tags->count) return false;
+        if (packed.size == 0) return false;
+        const char *tag = (const char *)packed.data + strnlen(packed.data, packed.size - 1) + 1;
+        while (tag < end && strcasecmp(tag, wanted->items[i]) != 0) tag += strlen(tag) + 1;
+        if (tag >= end) return false;
     }
     return true;
 }
@@ -116,7 +119,7 @@ static co_status whole(co_status status, struct co_error *error) {
 co_status catalog_instances(struct co_query *query, const struct catalog_query *wanted, bool with_checks,
                             catalog_take *take, void *arg, struct co_error *error) {
     char prefix_room[CO_STORAGE_KEY_MAX], index_room[CO_STORAGE_KEY_MAX];
-    struct co_bytes prefix = catalog_prefix(prefix_room, &wanted->name, 1), key, empty;
+    struct co_bytes prefix = catalog_prefix(prefix_room, &wanted->name, 1), key, packed;
     const char *index_name = catalog_service_index_name(index_room, wanted->name);
     if (prefix.size == 0 || index_name[0] == 0) {
         query->index = service_index(query->txn, "", false, with_checks);
@@ -124,16 +127,17 @@ co_status catalog_instances(struct co_query *query, const struct catalog_query *
     }
     catalog_watch_index(query, index_name);
     struct co_cursor *cursor = co_cursor_open(query->txn, CATALOG_SERVICE_NAMES);
-    co_status status = co_cursor_seek(cursor, prefix, &key, &empty);
+    co_status status = co_cursor_seek(cursor, prefix, &key, &packed);
     struct catalog_node *node = NULL;
     struct co_bytes node_key = {NULL, 0};
     bool exists = false, node_fits = false;
-    for (; status == CO_OK && co_bytes_starts(key, prefix); status = co_cursor_next(cursor, &key, &empty)) {
+    for (; status == CO_OK && co_bytes_starts(key, prefix); status = co_cursor_next(cursor, &key, &packed)) {
         /* name NUL node NUL id: behind the name stands the key of the service's row. */
         struct co_bytes row_key = co_bytes((const char *)key.data + prefix.size, key.size - prefix.size);
         const char *end = memchr(row_key.data, 0, row_key.size);
-        if (!end) {
-            status = co_fail(error, CO_CORRUPT, "malformed key in the index of service names");
+        bool is_whole = packed.size == 0 || ((const char *)packed.data)[packed.size - 1] == 0;
+        if (!end || !is_whole) {
+            status = co_fail(error, CO_CORRUPT, "malformed row in the index of service names");
             break;
         }
         exists = true;
@@ -145,11 +149,10 @@ co_status catalog_instances(struct co_query *query, const struct catalog_query *
             if (status) break;
             node_fits = catalog_has_meta(&node->meta, &wanted->node_meta);
         }
-        if (!node_fits) continue;
+        if (!node_fits || !has_tags(packed, &wanted->tags)) continue;
         struct catalog_service *service = co_arena_new(query->arena, struct catalog_service);
         status = whole(catalog_read_service(query->txn, row_key, service, query->arena, error), error);
         if (status) break;
-        if (!has_tags(&service->tags, &wanted->tags)) continue;
         status = take(arg, node, service, error);
         if (status) break;
     }

@@ -147,3 +147,10 @@ const char *catalog_service_index_name(char *out, const char *service) {
     if (size == 0) out[0] = 0; /* no such service can exist */
     return out;
 }
+
+void catalog_pack(struct co_buffer *out, const char *service, const struct co_strings *tags) {
+    bool is_lower = strpbrk(service, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == NULL;
+    if (is_lower && tags->count == 0) return;
+    co_buffer_add(out, is_lower ? "" : service, is_lower ? 1 : strlen(service) + 1);
+    for (size_t i = 0; i < tags->count; i++) co_buffer_add(out, tags->items[i], strlen(tags->items[i]) + 1);
+}

@@ -158,6 +158,14 @@ static co_status rename_checks(struct co_apply *apply, const char *node, const s
     return CO_OK;
 }
 
+static bool repacks(const struct catalog_service *a, const struct catalog_service *b) {
+    if (strcmp(a->service, b->service) != 0 || a->tags.count != b->tags.count) return true;
+    for (size_t i = 0; i < a->tags.count; i++) {
+        if (strcmp(a->tags.items[i], b->tags.items[i]) != 0) return true;
+    }
+    return false;
+}
+
 co_status catalog_put_service(struct co_apply *apply, const char *node, const struct catalog_service *wanted,
                               struct catalog_moved *moved, struct co_error *error) {
     char room[CO_STORAGE_KEY_MAX], name_room[CO_STORAGE_KEY_MAX];
@@ -168,7 +176,8 @@ co_status catalog_put_service(struct co_apply *apply, const char *node, const st
     TRY(found(status, error));
     bool had = status == CO_OK, is_changed;
     if (had) TRY(co_decode_record(&catalog_service_schema, &old, bytes, apply->arena, error));
-    bool is_renamed = had && !same_name(old.service, row.service);
+    bool is_renamed = had && !same_name(old.service, row.service),
+         is_repacked = !had || is_renamed || repacks(&old, &row);
     if (is_renamed) { /* the old row's strings are needed behind the write */
         old.service = co_arena_strdup(apply->arena, old.service);
         old.id = co_arena_strdup(apply->arena, old.id);
@@ -180,8 +189,14 @@ co_status catalog_put_service(struct co_apply *apply, const char *node, const st
                        &row.modify_index, had ? &bytes : NULL, &is_changed, error));
     if (!is_changed) return CO_OK;
     moved->services = true;
-    if (!had || is_renamed)
-        TRY(co_put(apply->txn, CATALOG_SERVICE_NAMES, catalog_key(name_room, name_parts, 3), nothing, error));
+    if (is_repacked) {
+        struct co_buffer packed = {0};
+        catalog_pack(&packed, row.service, &row.tags);
+        struct co_bytes name_key = catalog_key(name_room, name_parts, 3);
+        status = co_put(apply->txn, CATALOG_SERVICE_NAMES, name_key, co_bytes(packed.data, packed.size), error);
+        co_buffer_fini(&packed);
+        if (status) return status;
+    }
     if (is_renamed) {
         TRY(rename_checks(apply, node, &old, &row, moved, error));
         TRY(leave_name(apply, node, old.service, old.id, error));
