@@ -204,8 +204,8 @@ void local_persist_check(struct agent_local *, const struct local_check_def *);
 void local_persist_forget_service(struct agent_local *, const char *id);
 void local_persist_forget_check(struct agent_local *, const char *id);
 void local_persist_state(struct agent_local *, const struct local_check *);
-/* After the configuration: what it does not define. */
-void local_persist_load(struct agent_local *);
+void local_persist_load_services(struct agent_local *); /* before the configuration, which replaces them */
+void local_persist_load_checks(struct agent_local *);   /* after it: what it does not define */
 
 /* --- configuration (config.c) --- */
 co_status local_config_load(struct agent_local *, const struct local_settings *, struct co_error *);

@@ -47,10 +47,11 @@ static co_status start(void *state, struct co_error *error) {
     co_status status;
     self->config = NULL;
     co_ctx_offers(self->ctx, CO_OFFER_CHECKER, gather_checker, self);
+    local_persist_load_services(self);
     status = local_config_load(self, config, error);
     if (!status) status = local_sync_start(self, error);
     if (status) return status;
-    local_persist_load(self);
+    local_persist_load_checks(self);
     local_reaper_start(self);
     return CO_OK;
 }

@@ -139,6 +139,7 @@ co_status local_check_add(struct agent_local *self, struct local_check_def *def,
         local_set_add(&self->checks, check);
     }
     if (was_alive) {
+        if (check->def->is_remote && !def->is_remote) local_persist_forget_check(self, check->id);
         local_check_stop(check);
         local_check_def_free(check->def);
     } else {
@@ -197,6 +198,7 @@ static void service_install(struct agent_local *self, struct local_service_def *
         service->id = co_strdup(def->row.id);
         local_set_add(&self->services, service);
     }
+    if (service->def && service->def->is_remote && !def->is_remote) local_persist_forget_service(self, service->id);
     if (service->def) local_service_def_free(service->def);
     tags_forget(service);
     service->def = def;

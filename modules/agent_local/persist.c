@@ -183,19 +183,14 @@ static void set_aside(struct agent_local *self, const char *path, const struct c
     rename(path, aside);
 }
 
+/* Before the configuration, which may define checks for these services, and which replaces those with the same id. */
 static co_status service_load(struct agent_local *self, const struct co_node *document, struct co_error *error) {
     struct local_report report = {.error = error};
     const struct co_node *node = co_tree_get(document, "Service");
     struct local_service_def *def;
     if (!node) return co_fail(error, CO_CORRUPT, "it holds no Service");
     def = local_service_parse(self, node, true, &report);
-    if (!def) return error->status;
-    if (local_service_find(self, def->row.id)) { /* the configuration has it */
-        local_persist_forget_service(self, def->row.id);
-        local_service_def_free(def);
-        return CO_OK;
-    }
-    return local_service_add(self, def, false, error);
+    return def ? local_service_add(self, def, false, error) : error->status;
 }
 
 static co_status check_load(struct agent_local *self, const struct co_node *document, struct co_error *error) {
@@ -263,16 +258,24 @@ static void folder_load(struct agent_local *self, const char *folder,
         struct co_node *document = NULL;
         char file[PATH_MAX + NAME_MAX + 2];
         snprintf(file, sizeof file, "%s/%s", path, names.items[i]);
-        if (file_read(file, &one, &document, &error) || load(self, document, &error)) set_aside(self, file, &error);
+        co_status status = file_read(file, &one, &document, &error);
+        if (!status) status = load(self, document, &error);
+        if (status == CO_INVALID || status == CO_CORRUPT)
+            set_aside(self, file, &error);
+        else if (status)
+            co_log_warn(self->log, "a kept registration is not used now", "file=%s error=%s", file, error.text);
         co_arena_fini(&one);
     }
     free(names.items);
     co_arena_fini(&arena);
 }
 
-void local_persist_load(struct agent_local *self) {
+void local_persist_load_services(struct agent_local *self) {
+    if (is_kept(self)) folder_load(self, SERVICES, service_load);
+}
+
+void local_persist_load_checks(struct agent_local *self) {
     if (!is_kept(self)) return;
-    folder_load(self, SERVICES, service_load);
     folder_load(self, CHECKS, check_load);
     folder_load(self, STATES, state_load);
 }

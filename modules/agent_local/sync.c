@@ -171,18 +171,24 @@ static bool is_waiting(const struct local_sync *sync) {
     return !sync->is_in_sync && !sync->is_in_flight;
 }
 
+static bool goes_along(const struct local_check *check, const struct local_service *service) {
+    return check->def && is_waiting(&check->sync) && !strcmp(check->def->service_id, service->id);
+}
+
 /* A service goes with its checks: it must not be seen healthy for lack of them. */
 static void service_write(struct agent_local *self, struct local_service *service) {
-    struct flight *flight = flight_new(self, self->checks.count + 1);
+    size_t count = 0;
+    for (size_t i = 0; i < self->checks.count; i++) count += goes_along(self->checks.items[i], service);
+    struct flight *flight = flight_new(self, count + 1);
     struct catalog_register request = request_begin(flight);
     struct catalog_service row = local_service_row(service);
-    struct catalog_check *checks = co_arena_array(&flight->arena, struct catalog_check, self->checks.count + 1);
+    struct catalog_check *checks = co_arena_array(&flight->arena, struct catalog_check, count + 1);
     flight_add(flight, false, service->id, &service->sync);
     request.service = &row;
     request.checks.items = checks;
     for (size_t i = 0; i < self->checks.count; i++) {
         struct local_check *check = self->checks.items[i];
-        if (!check->def || strcmp(check->def->service_id, service->id) || !is_waiting(&check->sync)) continue;
+        if (!goes_along(check, service)) continue;
         flight_add(flight, true, check->id, &check->sync);
         checks[request.checks.count++] = local_check_row(self, check);
     }

@@ -134,7 +134,7 @@ static void mark(struct agent_local *self, struct local_sync *sync, bool is_equa
         local_sync_changed(self, sync);
 }
 
-static void tags_adopt(struct local_service *service, struct co_strings tags) {
+static void tags_adopt(struct agent_local *self, struct local_service *service, struct co_strings tags) {
     const struct catalog_service row = local_service_row(service);
     struct co_strings copy = {0};
     if (strings_equal(row.tags, tags)) return;
@@ -144,6 +144,7 @@ static void tags_adopt(struct local_service *service, struct co_strings tags) {
         copy.items[copy.count++] = co_arena_strdup(&service->tags_arena, tags.items[i]);
     service->tags = copy;
     service->has_tags = true;
+    local_waiters_wake(self, false);
 }
 
 static const struct catalog_service *remote_service(const struct diff *diff, const char *id) {
@@ -171,7 +172,7 @@ static void services_compare(struct diff *diff) {
             continue;
         }
         if (remote && service->def->row.enable_tag_override && service->sync.is_in_sync)
-            tags_adopt(service, remote->tags);
+            tags_adopt(self, service, remote->tags);
         row = local_service_row(service);
         mark(self, &service->sync, remote && local_service_equal(&row, remote));
     }

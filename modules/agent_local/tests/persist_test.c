@@ -29,6 +29,12 @@ static void restart(void) {
     world_new(&world, data_dir);
 }
 
+/* As the agent starts without services of its own. */
+static void load_kept(void) {
+    local_persist_load_services(&world.local);
+    local_persist_load_checks(&world.local);
+}
+
 static size_t files(const char *folder, const char *suffix) {
     char path[200];
     size_t count = 0;
@@ -62,7 +68,7 @@ static void registrations_come_back(void **state) {
     assert_int_equal(files("services", ".json"), 1);
     assert_int_equal(files("checks", ".json"), 3);
     restart();
-    local_persist_load(&world.local);
+    load_kept();
     const struct local_service *web = local_service_find(&world.local, "web");
     assert_non_null(web);
     assert_true(web->def->is_remote);
@@ -92,11 +98,19 @@ static void removed_ones_stay_away(void **state) {
 static void the_configuration_wins(void **state) {
     (void)state;
     register_service("{\"Name\":\"web\",\"Port\":80}", "web", NULL);
+    register_service("{\"Name\":\"db\"}", "db", NULL);
     restart();
-    assert_int_equal(load_config(&world, "service { name = \"web\" port = 8080 }"), CO_OK);
-    local_persist_load(&world.local);
+    local_persist_load_services(&world.local);
+    /* The check's service is one that the API brought. */
+    assert_int_equal(
+        load_config(
+            &world,
+            "service { name = \"web\" port = 8080 }\ncheck { name = \"on-db\" service_id = \"db\" ttl = \"1h\" }"),
+        CO_OK);
+    local_persist_load_checks(&world.local);
+    assert_non_null(local_check_find(&world.local, "on-db"));
     assert_int_equal(local_service_find(&world.local, "web")->def->row.port, 8080);
-    assert_int_equal(files("services", ""), 0);
+    assert_int_equal(files("services", ""), 1);
 }
 
 static void old_reports_are_forgotten(void **state) {
@@ -110,7 +124,7 @@ static void old_reports_are_forgotten(void **state) {
     int64_t second = co_wall_ns() / CO_SECOND;
     WAIT_FOR(&world, co_wall_ns() / CO_SECOND > second);
     restart();
-    local_persist_load(&world.local);
+    load_kept();
     ASSERT_STATUS(&world, "t", "critical");
     assert_int_equal(files("checks/state", ".json"), 0);
 }
@@ -134,12 +148,28 @@ static void broken_files_are_set_aside(void **state) {
     write_file("checks/noname.json", "{\"Check\":{\"TTL\":\"5s\"}}");
     write_file("checks/state/x.json", "{\"CheckID\":1}");
     restart();
-    local_persist_load(&world.local);
+    load_kept();
     assert_non_null(local_service_find(&world.local, "web"));
     assert_int_equal(files("services", ".broken"), 4);
     assert_int_equal(files("checks", ".broken"), 1);
     assert_int_equal(files("checks/state", ".broken"), 1);
     assert_int_equal(files("services", ".tmp"), 0);
+}
+
+/* Scripts were allowed once: the check rests until they are again. */
+static void what_is_not_allowed_now_is_kept(void **state) {
+    (void)state;
+    world.local.now.enable_script_checks = true;
+    assert_int_equal(add_check(&world, "{\"Name\":\"s\",\"Args\":[\"true\"],\"Interval\":\"10s\"}"), CO_OK);
+    local_persist_check(&world.local, local_check_find(&world.local, "s")->def);
+    restart();
+    load_kept();
+    assert_null(local_check_find(&world.local, "s"));
+    assert_int_equal(files("checks", ".broken"), 0);
+    restart();
+    world.local.now.enable_script_checks = true;
+    load_kept();
+    assert_non_null(local_check_find(&world.local, "s"));
 }
 
 static void files_are_private(void **state) {
@@ -165,6 +195,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_configuration_wins, setup, teardown),
         cmocka_unit_test_setup_teardown(old_reports_are_forgotten, setup, teardown),
         cmocka_unit_test_setup_teardown(broken_files_are_set_aside, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_not_allowed_now_is_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(files_are_private, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
