@@ -192,7 +192,7 @@ service { name = "good"   check { name = "g" args = ["/bin/true"] interval = "1s
         agent = self.agent(dev=True, config=self.CONFIG).start()
         eventually("the good one passes", lambda: agent.get("/v1/health/service/good?passing"))
         for name in ("hangs", "spews"):
-            eventually(f"{name} timed out", lambda: any("imed out" in c["Output"] for c in agent.get(f"/v1/health/checks/{name}")))
+            eventually(f"{name} timed out", lambda: any("imed out" in c["Output"] for c in agent.get("/v1/agent/checks").values() if c["ServiceName"] == name))
         before = agent.rss_kb()
         began = time.monotonic()
         for i in range(50):

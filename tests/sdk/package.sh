@@ -51,7 +51,7 @@ agent_pid=$!
 # Waits until the check of the service has the status, at most 20 s.
 await() {
     tries=0
-    until curl -fs "http://127.0.0.1:$http_port/v1/health/checks/cache" 2>/dev/null | grep -q "\"Status\":\"$1\""; do
+    until curl -fs "http://127.0.0.1:$http_port/v1/health/checks/cache" 2>/dev/null | grep -q "\"Status\": *\"$1\""; do
         tries=$((tries + 1))
         [ "$tries" -lt 200 ] || fail "the check never became $1: $(curl -s "http://127.0.0.1:$http_port/v1/health/checks/cache")"
         kill -0 "$agent_pid" 2>/dev/null || fail "the agent ended"
