@@ -44,7 +44,11 @@ struct co_strings co_loader_places(struct co_arena *arena) {
         if (slash) *slash = '\0';
         const char *beside = co_arena_printf(arena, "%s/../modules", program);
         if (realpath(beside, resolved)) add_place(arena, &places, resolved);
+        const char *installed = co_arena_printf(arena, "%s/" COHORT_RELATIVE_MODULE_DIR, program);
+        if (realpath(installed, resolved)) add_place(arena, &places, resolved);
     }
+    for (size_t i = 0; i < places.count; i++)
+        if (strcmp(places.items[i], COHORT_INSTALL_MODULE_DIR) == 0) return places;
     add_place(arena, &places, COHORT_INSTALL_MODULE_DIR);
     return places;
 }
@@ -178,6 +182,8 @@ co_status co_loader_open(struct co_arena *arena, const char *name, const char *p
     } else if (access(file, F_OK) != 0) {
         return co_fail_errno(error, errno, "%s cannot be loaded", file);
     }
+    co_status whole = co_loader_check_file(file, error);
+    if (whole) return whole;
     lt_dlhandle handle = open_file(file, error);
     if (!handle) return CO_INVALID;
     const char *symbol = co_arena_printf(arena, "%s%s", name, SYMBOL_SUFFIX);

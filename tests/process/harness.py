@@ -2,7 +2,8 @@
 import contextlib, http.client, json, os, pathlib, shutil, signal, socket, subprocess, sys, tempfile, time, unittest, urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-COHORT = os.environ.get("COHORT", str(ROOT / "build/dev/bin/cohort"))
+BUILDS = [ROOT / "build" / name / "bin/cohort" for name in ("dev", "release")]
+COHORT = os.environ.get("COHORT") or str(next((b for b in BUILDS if b.exists()), BUILDS[0]))
 # Sanitizers make everything slower; deadlines are for hangs, not for speed.
 PATIENCE = float(os.environ.get("COHORT_TEST_PATIENCE", "30"))
 
