@@ -52,6 +52,9 @@ struct co_txn {
 };
 struct co_cursor {
     struct co_txn *txn;
+    /* For the caller to set after cursor_open: the bytes found need to last only until the cursor moves. Saves memory in long
+     * walks, where unpacked values would otherwise pile up until the transaction ends. */
+    bool is_passing;
 };
 
 /* What everyone calls. */

@@ -11,6 +11,7 @@ struct lmdb_cursor {
     struct co_cursor base;
     MDB_cursor *mdb;
     struct lmdb_cursor *next; /* among idle ones */
+    struct co_arena passing;  /* the decompressed value, when it need not last */
     co_table_id table;
     bool is_placed, is_at_end;
 };
@@ -30,10 +31,11 @@ struct co_cursor *lmdb_cursor_open(struct co_txn *base, co_table_id table) {
         code = mdb_cursor_renew(txn->mdb, cursor->mdb);
     } else {
         cursor = co_malloc(sizeof *cursor);
+        co_arena_init(&cursor->passing);
         code = mdb_cursor_open(txn->mdb, store->dbi, &cursor->mdb);
     }
     co_assert(code == 0); /* only out of memory or a transaction that is over */
-    cursor->base.txn = base;
+    cursor->base = (struct co_cursor){.txn = base};
     cursor->table = table;
     cursor->is_placed = cursor->is_at_end = false;
     txn->open_cursors++;
@@ -45,6 +47,7 @@ void lmdb_cursor_close(struct co_cursor *base) {
     struct lmdb_txn *txn = (struct lmdb_txn *)base->txn;
     struct lmdb_store *store = txn->store;
     txn->open_cursors--;
+    co_arena_fini(&cursor->passing);
     if (base->txn->is_write || store->idle_cursor_count >= IDLE_CURSORS_MAX) {
         mdb_cursor_close(cursor->mdb);
         free(cursor);
@@ -75,7 +78,9 @@ static co_status report(struct lmdb_cursor *cursor, int code, MDB_val at, MDB_va
     if (code == MDB_NOTFOUND) return CO_NOT_FOUND;
     if (code) return lmdb_fail(txn->store, code, "read the state", NULL);
     if (at.mv_size <= sizeof prefix || memcmp(at.mv_data, prefix, sizeof prefix) != 0) return CO_NOT_FOUND;
-    if (lmdb_value_decode(co_bytes(data.mv_data, data.mv_size), &txn->arena, value))
+    struct co_arena *arena = cursor->base.is_passing ? &cursor->passing : &txn->arena;
+    if (cursor->passing.total) co_arena_reset(&cursor->passing);
+    if (lmdb_value_decode(co_bytes(data.mv_data, data.mv_size), arena, value))
         return lmdb_fail(txn->store, MDB_CORRUPTED, "read the state", NULL);
     cursor->is_at_end = false;
     *found = co_bytes((const uint8_t *)at.mv_data + LMDB_TABLE_SIZE, at.mv_size - LMDB_TABLE_SIZE);

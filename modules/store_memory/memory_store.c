@@ -250,7 +250,7 @@ static struct co_cursor *cursor_open(struct co_txn *base, co_table_id table) {
         txn->store->idle_cursors = cursor->next;
     else
         cursor = co_malloc(sizeof *cursor);
-    cursor->base.txn = base;
+    cursor->base = (struct co_cursor){.txn = base};
     cursor->root = root_of(txn, table);
     cursor->is_placed = false;
     txn->open_cursors++;

@@ -356,6 +356,20 @@ out:
     free(even);
     free(random);
     EXPECT(is_good);
+    txn = storage_begin(w, false); /* walked by a cursor whose bytes need not last */
+    struct co_bytes key, found;
+    struct co_cursor *cursor = co_cursor_open(txn, 40);
+    EXPECT(!cursor->is_passing);
+    cursor->is_passing = true;
+    size_t seen = 0;
+    for (co_status status = co_cursor_seek(cursor, text("e"), &key, &found); status == CO_OK && seen < CO_COUNT(sizes);
+         status = co_cursor_next(cursor, &key, &found), seen++) {
+        EXPECT(found.size == sizes[seen]);
+        EXPECT(memcmp(found.data, "eeee", 4) == 0 && ((const char *)found.data)[found.size - 1] == 'e');
+    }
+    EXPECT(seen == CO_COUNT(sizes));
+    co_cursor_close(cursor);
+    storage_end(txn);
     txn = storage_begin(w, true); /* and they go away */
     EXPECT(co_del(txn, 40, text("r7"), &w->error) == CO_OK);
     EXPECT(put(w, txn, 40, "e7", "small now"));

@@ -358,6 +358,39 @@ static void values_are_compressed_when_it_pays(void **state) {
     }
 }
 
+static void a_passing_cursor_needs_no_memory(void **state) {
+    (void)state;
+    assert_int_equal(open_store(), CO_OK);
+    enum { ROWS = 50, SIZE = 100000 };
+    char *value = co_calloc(1, SIZE);
+    struct co_txn *txn;
+    assert_int_equal(lmdb_storage_ops.begin(&store, true, &txn, &error), CO_OK);
+    for (uint8_t i = 0; i < ROWS; i++)
+        assert_int_equal(co_put(txn, 16, co_bytes(&i, 1), co_bytes(value, SIZE), &error), CO_OK);
+    free(value);
+    assert_int_equal(lmdb_storage_ops.commit(txn, &error), CO_OK);
+    for (int is_passing = 1; is_passing >= 0; is_passing--) {
+        assert_int_equal(lmdb_storage_ops.begin(&store, false, &txn, &error), CO_OK);
+        struct co_cursor *cursor = co_cursor_open(txn, 16);
+        struct co_bytes key, found;
+        size_t count = 0;
+        assert_false(cursor->is_passing);
+        cursor->is_passing = is_passing;
+        for (co_status status = co_cursor_seek(cursor, co_bytes(NULL, 0), &key, &found); status == CO_OK;
+             status = co_cursor_next(cursor, &key, &found)) {
+            assert_int_equal(found.size, SIZE);
+            assert_int_equal(((const char *)found.data)[SIZE - 1], 0);
+            count++;
+        }
+        assert_int_equal(count, ROWS);
+        co_cursor_close(cursor);
+        size_t piled = ((struct lmdb_txn *)txn)->arena.total;
+        assert_true(is_passing ? piled == 0 : piled >= ROWS * SIZE);
+        lmdb_storage_ops.abort(txn);
+    }
+    lmdb_store_close(&store);
+}
+
 #define STORY(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -373,6 +406,7 @@ int main(void) {
         STORY(bad_settings_are_explained),
         STORY(a_full_map_is_an_error_and_no_more),
         STORY(a_full_disk_is_an_error_and_no_more),
+        STORY(a_passing_cursor_needs_no_memory),
         cmocka_unit_test(values_are_compressed_when_it_pays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
