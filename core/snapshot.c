@@ -101,6 +101,7 @@ static void row_next(struct snapshot *snapshot) {
         }
         if (snapshot->table_at == snapshot->table_count) break;
         snapshot->cursor = co_cursor_open(snapshot->txn, snapshot->tables[snapshot->table_at]);
+        snapshot->cursor->is_passing = true; /* fill_frame copies before it moves on */
         status = co_cursor_seek(snapshot->cursor, co_bytes(NULL, 0), &snapshot->key, &snapshot->value);
     }
     snapshot->has_row = status == CO_OK;

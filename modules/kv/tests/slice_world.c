@@ -146,7 +146,7 @@ struct cursor {
 
 static struct co_cursor *cursor_open(struct co_txn *txn, co_table_id id) {
     struct cursor *cursor = calloc(1, sizeof *cursor);
-    *cursor = (struct cursor){{txn}, (struct world *)txn, &((struct world *)txn)->tables[id], 0};
+    *cursor = (struct cursor){.base = {.txn = txn}, .world = (struct world *)txn, .table = &((struct world *)txn)->tables[id]};
     cursor->world->open_cursors++;
     return &cursor->base;
 }
