@@ -98,7 +98,9 @@ void local_check_def_free(struct local_check_def *);
 /* What the catalog knows of one item. */
 struct local_sync {
     bool is_in_sync, is_in_flight;
-    uint64_t version; /* grows with each change, so that an answer to an older write is recognised */
+    bool is_check;                   /* begins a struct local_check, else a struct local_service; unused for the node */
+    struct local_sync *next, **link; /* in the queue of what the catalog has to be told; link NULL: not queued */
+    uint64_t version;                /* grows with each change, so that an answer to an older write is recognised */
 };
 
 struct local_service {
@@ -157,8 +159,9 @@ struct agent_local {
     const struct co_method *register_method, *deregister_method, *node_method;
     struct co_timer full_sync, retry_sync;
     struct co_defer pump_sync;
-    struct local_sync node_sync; /* the node's own addresses and meta data */
-    bool is_full_sync_due, is_stopping;
+    struct local_sync *queue, **queue_end;
+    struct local_sync node_sync;                        /* the node's own addresses and meta data */
+    bool is_full_sync_due, is_stopping, is_unreachable; /* unreachable: no write can succeed now */
     size_t in_flight;
     uint64_t backoff_ms;
     struct co_log_limit sync_complaint;

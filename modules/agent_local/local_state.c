@@ -136,6 +136,7 @@ co_status local_check_add(struct agent_local *self, struct local_check_def *def,
         check = co_calloc(1, sizeof *check);
         check->id = co_strdup(def->id);
         check->owner = self;
+        check->sync.is_check = true;
         local_set_add(&self->checks, check);
     }
     if (was_alive) {

@@ -38,9 +38,38 @@ static void pump_soon(struct agent_local *self) {
     if (!self->is_stopping) co_defer_start(self->loop, &self->pump_sync, pump, self);
 }
 
+/* Queued items are those that may have to be written. Only pump() takes them out, so that it can walk in peace. */
+static void enqueue(struct agent_local *self, struct local_sync *sync) {
+    if (sync->link || sync == &self->node_sync) return;
+    if (!self->queue) self->queue_end = &self->queue;
+    sync->next = NULL;
+    sync->link = self->queue_end;
+    *self->queue_end = sync;
+    self->queue_end = &sync->next;
+}
+
+static void dequeue(struct agent_local *self, struct local_sync *sync) {
+    if (!sync->link) return;
+    *sync->link = sync->next;
+    if (sync->next)
+        sync->next->link = sync->link;
+    else
+        self->queue_end = sync->link;
+    sync->link = NULL;
+}
+
+static struct local_service *service_of(struct local_sync *sync) {
+    return (struct local_service *)((char *)sync - offsetof(struct local_service, sync));
+}
+
+static struct local_check *check_of(struct local_sync *sync) {
+    return (struct local_check *)((char *)sync - offsetof(struct local_check, sync));
+}
+
 void local_sync_changed(struct agent_local *self, struct local_sync *sync) {
     sync->is_in_sync = false;
     sync->version++;
+    enqueue(self, sync);
     if (self->register_method) pump_soon(self);
 }
 
@@ -77,7 +106,8 @@ static void retry(void *arg) {
 
 static void back_off(struct agent_local *self, const char *what, const struct co_error *error, co_status status) {
     uint64_t held = 0;
-    if (!co_timer_is_armed(&self->retry_sync)) { /* the first of several failures */
+    if (co_status_retryable(status)) self->is_unreachable = true; /* else it is about this one item */
+    if (!co_timer_is_armed(&self->retry_sync)) {                  /* the first of several failures */
         self->backoff_ms = self->backoff_ms ? self->backoff_ms * 2 : BACKOFF_FIRST_MS;
         if (self->backoff_ms > BACKOFF_MAX_MS) self->backoff_ms = BACKOFF_MAX_MS;
         co_timer_start(self->loop, &self->retry_sync, self->backoff_ms + co_random_below(self->backoff_ms), retry,
@@ -171,14 +201,15 @@ static bool is_waiting(const struct local_sync *sync) {
     return !sync->is_in_sync && !sync->is_in_flight;
 }
 
-static bool goes_along(const struct local_check *check, const struct local_service *service) {
-    return check->def && is_waiting(&check->sync) && !strcmp(check->def->service_id, service->id);
+static bool goes_along(struct local_sync *sync, const struct local_service *service) {
+    return sync->is_check && is_waiting(sync) && check_of(sync)->def &&
+           !strcmp(check_of(sync)->def->service_id, service->id);
 }
 
 /* A service goes with its checks: it must not be seen healthy for lack of them. */
 static void service_write(struct agent_local *self, struct local_service *service) {
     size_t count = 0;
-    for (size_t i = 0; i < self->checks.count; i++) count += goes_along(self->checks.items[i], service);
+    for (struct local_sync *sync = self->queue; sync; sync = sync->next) count += goes_along(sync, service);
     struct flight *flight = flight_new(self, count + 1);
     struct catalog_register request = request_begin(flight);
     struct catalog_service row = local_service_row(service);
@@ -186,11 +217,10 @@ static void service_write(struct agent_local *self, struct local_service *servic
     flight_add(flight, false, service->id, &service->sync);
     request.service = &row;
     request.checks.items = checks;
-    for (size_t i = 0; i < self->checks.count; i++) {
-        struct local_check *check = self->checks.items[i];
-        if (!goes_along(check, service)) continue;
-        flight_add(flight, true, check->id, &check->sync);
-        checks[request.checks.count++] = local_check_row(self, check);
+    for (struct local_sync *sync = self->queue; sync; sync = sync->next) {
+        if (!goes_along(sync, service)) continue;
+        flight_add(flight, true, check_of(sync)->id, sync);
+        checks[request.checks.count++] = local_check_row(self, check_of(sync));
     }
     launch(flight, self->register_method, &request);
 }
@@ -218,18 +248,6 @@ static void node_write(struct agent_local *self) {
 
 /* --- what there is to do --- */
 
-/* Forgets what is gone on both sides. */
-static void sweep(struct agent_local *self) {
-    for (size_t i = self->services.count; i-- > 0;) {
-        struct local_service *service = self->services.items[i];
-        if (!service->def && service->sync.is_in_sync && !service->sync.is_in_flight) local_service_drop(self, service);
-    }
-    for (size_t i = self->checks.count; i-- > 0;) {
-        struct local_check *check = self->checks.items[i];
-        if (!check->def && check->sync.is_in_sync && !check->sync.is_in_flight) local_check_drop(self, check);
-    }
-}
-
 /* A check waits for its service, which takes it along. */
 static bool is_service_pending(struct agent_local *self, const struct local_check *check) {
     const struct local_service *service =
@@ -237,11 +255,37 @@ static bool is_service_pending(struct agent_local *self, const struct local_chec
     return service && !service->sync.is_in_sync;
 }
 
+/* The catalog knows. What is gone on both sides is forgotten. */
+static void done_with(struct agent_local *self, struct local_sync *sync) {
+    dequeue(self, sync);
+    if (sync->is_check && !check_of(sync)->def)
+        local_check_drop(self, check_of(sync));
+    else if (!sync->is_check && !service_of(sync)->def)
+        local_service_drop(self, service_of(sync));
+}
+
+static void write_one(struct agent_local *self, struct local_sync *sync) {
+    if (!sync->is_check) {
+        struct local_service *service = service_of(sync);
+        if (service->def)
+            service_write(self, service);
+        else
+            forget(self, false, service->id, sync);
+    } else {
+        struct local_check *check = check_of(sync);
+        if (!check->def)
+            forget(self, true, check->id, sync);
+        else if (!is_service_pending(self, check))
+            check_write(self, check);
+    }
+}
+
 static void pump(void *arg) {
     struct agent_local *self = arg;
     struct co_error error = {0};
     if (self->is_stopping) return;
     co_timer_stop(&self->retry_sync);
+    self->is_unreachable = false;
     if (self->is_full_sync_due) {
         co_status status = local_sync_diff(self, &error);
         if (status) {
@@ -251,24 +295,14 @@ static void pump(void *arg) {
             full_later(self);
         }
     }
-    for (size_t i = 0; i < self->services.count && self->in_flight < IN_FLIGHT_MAX; i++) {
-        struct local_service *service = self->services.items[i];
-        if (!is_waiting(&service->sync)) continue;
-        if (service->def)
-            service_write(self, service);
-        else
-            forget(self, false, service->id, &service->sync);
+    for (struct local_sync *sync = self->queue, *next; sync; sync = next) {
+        next = sync->next;
+        if (sync->is_in_sync && !sync->is_in_flight)
+            done_with(self, sync);
+        else if (is_waiting(sync) && self->in_flight < IN_FLIGHT_MAX)
+            write_one(self, sync);
     }
-    for (size_t i = 0; i < self->checks.count && self->in_flight < IN_FLIGHT_MAX; i++) {
-        struct local_check *check = self->checks.items[i];
-        if (!is_waiting(&check->sync)) continue;
-        if (!check->def)
-            forget(self, true, check->id, &check->sync);
-        else if (!is_service_pending(self, check))
-            check_write(self, check);
-    }
-    if (is_waiting(&self->node_sync) && self->in_flight < IN_FLIGHT_MAX) node_write(self);
-    sweep(self);
+    if (is_waiting(&self->node_sync) && self->in_flight < IN_FLIGHT_MAX && !self->is_unreachable) node_write(self);
 }
 
 co_status local_sync_start(struct agent_local *self, struct co_error *error) {

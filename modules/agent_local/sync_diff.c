@@ -124,7 +124,33 @@ static const struct co_view reply_view = {"agent_local", reply_render, reply_rel
 struct diff {
     struct agent_local *self;
     const struct catalog_node_reply *reply;
+    struct index {
+        const char *id;
+        const void *row;
+    } * services, *checks; /* sorted by id */
 };
+
+static int index_order(const void *a, const void *b) {
+    return strcmp(((const struct index *)a)->id, ((const struct index *)b)->id);
+}
+
+/* The catalog's order ignores case; ours does not. */
+static void index_make(struct diff *diff, struct co_arena *arena) {
+    const struct catalog_service *services = diff->reply->services.items;
+    const struct catalog_check *checks = diff->reply->checks.items;
+    size_t service_count = diff->reply->services.count, check_count = diff->reply->checks.count;
+    diff->services = co_arena_array(arena, struct index, service_count + 1);
+    diff->checks = co_arena_array(arena, struct index, check_count + 1);
+    for (size_t i = 0; i < service_count; i++) diff->services[i] = (struct index){services[i].id, &services[i]};
+    for (size_t i = 0; i < check_count; i++) diff->checks[i] = (struct index){checks[i].check_id, &checks[i]};
+    qsort(diff->services, service_count, sizeof *diff->services, index_order);
+    qsort(diff->checks, check_count, sizeof *diff->checks, index_order);
+}
+
+static const void *index_find(const struct index *index, size_t count, const char *id) {
+    const struct index key = {id, NULL}, *found = bsearch(&key, index, count, sizeof *index, index_order);
+    return found ? found->row : NULL;
+}
 
 static void mark(struct agent_local *self, struct local_sync *sync, bool is_equal) {
     if (sync->is_in_flight) return; /* its answer will tell */
@@ -147,25 +173,11 @@ static void tags_adopt(struct agent_local *self, struct local_service *service, 
     local_waiters_wake(self, false);
 }
 
-static const struct catalog_service *remote_service(const struct diff *diff, const char *id) {
-    const struct catalog_service *rows = diff->reply->services.items;
-    for (size_t i = 0; i < diff->reply->services.count; i++)
-        if (!strcmp(rows[i].id, id)) return &rows[i];
-    return NULL;
-}
-
-static const struct catalog_check *remote_check(const struct diff *diff, const char *id) {
-    const struct catalog_check *rows = diff->reply->checks.items;
-    for (size_t i = 0; i < diff->reply->checks.count; i++)
-        if (!strcmp(rows[i].check_id, id)) return &rows[i];
-    return NULL;
-}
-
 static void services_compare(struct diff *diff) {
     struct agent_local *self = diff->self;
     for (size_t i = 0; i < self->services.count; i++) {
         struct local_service *service = self->services.items[i];
-        const struct catalog_service *remote = remote_service(diff, service->id);
+        const struct catalog_service *remote = index_find(diff->services, diff->reply->services.count, service->id);
         struct catalog_service row;
         if (!service->def) {
             mark(self, &service->sync, !remote);
@@ -193,7 +205,7 @@ static void checks_compare(struct diff *diff) {
     struct agent_local *self = diff->self;
     for (size_t i = 0; i < self->checks.count; i++) {
         struct local_check *check = self->checks.items[i];
-        const struct catalog_check *remote = remote_check(diff, check->id);
+        const struct catalog_check *remote = index_find(diff->checks, diff->reply->checks.count, check->id);
         struct catalog_check row;
         if (!check->def) {
             mark(self, &check->sync, !remote);
@@ -210,6 +222,7 @@ static void checks_compare(struct diff *diff) {
         gone->id = co_strdup(remote->check_id);
         gone->output = co_strdup("");
         gone->owner = self;
+        gone->sync.is_check = true;
         local_set_add(&self->checks, gone);
         local_sync_changed(self, &gone->sync);
     }
@@ -229,7 +242,7 @@ co_status local_sync_diff(struct agent_local *self, struct co_error *error) {
     struct co_ask ask = {
         .method = self->node_method, .request = &request, .view = &reply_view, .consistency = CO_READ_STALE};
     struct catalog_node_reply reply = {0};
-    struct diff diff = {self, &reply};
+    struct diff diff = {.self = self, .reply = &reply};
     struct co_arena arena = CO_ARENA_INIT;
     struct co_answer *answer = co_ask_now(self->ctx, &ask, error);
     co_status status;
@@ -237,6 +250,7 @@ co_status local_sync_diff(struct agent_local *self, struct co_error *error) {
     const struct co_buffer *record = answer->object;
     status = co_decode_record(&catalog_node_reply_schema, &reply, co_bytes(record->data, record->size), &arena, error);
     if (!status) {
+        index_make(&diff, &arena);
         node_compare(&diff, &arena);
         services_compare(&diff);
         checks_compare(&diff);
