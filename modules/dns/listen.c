@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { BACKLOG = 512 };
+enum { BACKLOG = 512, PORT_TRIES = 16 };
 
 union address {
     struct sockaddr any;
@@ -127,15 +127,35 @@ static co_status open_one(struct dns_server *server, union address *address, boo
     return CO_OK;
 }
 
+static void close_newest(struct dns_server *server) {
+    struct dns_listener *listener = server->listeners;
+    server->listeners = listener->next;
+    co_timer_stop(&listener->pause);
+    co_io_free(listener->io);
+    if (listener->fd >= 0) close(listener->fd);
+    free(listener);
+}
+
+/* UDP and TCP on one number. With port 0 the kernel's choice for the first may be taken for the second: then once more. */
+static co_status open_pair(struct dns_server *server, union address *address, int port, struct co_error *error) {
+    for (int tries = 1;; tries++) {
+        set_port(address, port);
+        co_status status = open_one(server, address, false, error);
+        if (status) return status;
+        status = open_one(server, address, true, error);
+        if (!status || port != 0 || tries == PORT_TRIES) return status;
+        close_newest(server);
+        close_newest(server);
+    }
+}
+
 co_status dns_listen(struct dns_server *server, const char *addresses, int port, struct co_error *error) {
     for (const char *at = addresses; *(at += strspn(at, " \t"));) {
         union address address;
         size_t size = strcspn(at, " \t");
         co_status status = parse_address(at, size, &address, error);
         if (status) return status;
-        set_port(&address, port);
-        status = open_one(server, &address, false, error);
-        if (!status) status = open_one(server, &address, true, error); /* on the port that the first has got */
+        status = open_pair(server, &address, port, error);
         if (status) return status;
         at += size;
     }
@@ -153,14 +173,7 @@ int dns_server_port(const struct dns_server *server, bool is_tcp) {
 }
 
 void dns_server_close(struct dns_server *server) {
-    while (server->listeners) {
-        struct dns_listener *listener = server->listeners;
-        server->listeners = listener->next;
-        co_timer_stop(&listener->pause);
-        co_io_free(listener->io);
-        if (listener->fd >= 0) close(listener->fd);
-        free(listener);
-    }
+    while (server->listeners) close_newest(server);
     dns_tcp_close_all(server);
     dns_udp_batch_free(server);
 }

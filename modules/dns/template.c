@@ -169,7 +169,7 @@ static struct dns_template *finish(struct dns_builder *builder) {
     }
     template->answer_count = (uint32_t)count;
     template->is_shuffled = !shape->is_node;
-    template->is_limited = !shape->is_node && shape->kind <= DNS_KIND_SRV;
+    template->is_limited = !shape->is_node && shape->kind != DNS_KIND_SERVERS;
     template->is_addresses = !shape->is_node && shape->kind != DNS_KIND_SRV;
     template->pick_max = shape->kind == DNS_KIND_SERVERS ? SERVERS_MAX : is_alias ? 1 : 0;
     template->has_soa = count == 0 && !shape->is_node;
