@@ -162,6 +162,23 @@ static void judge_rest(struct co_conf *conf) {
     co_conf_unknown(conf->root, schemas, count, &conf->arena, &conf->problems);
 }
 
+static bool has_all_modules(const struct co_conf *conf) {
+    size_t wanted = 0;
+    for (const struct co_conf_module *entry = conf->plan; entry; entry = entry->next) wanted += !entry->is_disabled;
+    return wanted == conf->slot_count;
+}
+
+/* What only the modules themselves can judge, e.g. the definitions of services and checks. */
+static void ask_modules(struct co_conf *conf) {
+    struct co_agent agent = {.settings = &conf->settings, .registry = conf->registry, .log = co_log_named("agent")};
+    for (size_t i = 0; i < conf->slot_count; i++) {
+        const struct co_slot *slot = conf->slots[i];
+        struct co_ctx ctx = {.agent = &agent, .module = slot->ctx.module, .log = agent.log};
+        if (slot->ctx.module->check && slot->config)
+            slot->ctx.module->check(&ctx, slot->config, co_conf_problem_add, &conf->problems);
+    }
+}
+
 co_status co_conf_load(const struct co_conf_input *input, struct co_conf **out) {
     struct co_conf *conf = co_calloc(1, sizeof *conf);
     *out = conf;
@@ -175,8 +192,9 @@ co_status co_conf_load(const struct co_conf_input *input, struct co_conf **out) 
     co_conf_settings(conf, input);
     /* After a file that does not parse or a module that does not load these would complain about what is only missing. */
     if (is_readable) judge_rest(conf);
-    if (conf->problems.errors == 0)
-        co_registry_new(conf->slots, conf->slot_count, &conf->registry, co_conf_problem_add, &conf->problems);
+    if (has_all_modules(conf) &&
+        co_registry_new(conf->slots, conf->slot_count, &conf->registry, co_conf_problem_add, &conf->problems) == CO_OK)
+        ask_modules(conf);
     if (conf->problems.count)
         qsort(conf->problems.items, conf->problems.count, sizeof *conf->problems.items, compare_problems);
     return conf->problems.errors ? CO_INVALID : CO_OK;

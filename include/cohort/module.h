@@ -57,6 +57,9 @@ struct co_module {
     co_status (*reload)(void *self, const void *config, struct co_error *); /* all or nothing; NULL: nothing to do */
     void (*stop)(void *self, void (*stopped)(void *arg), void *arg);        /* calls stopped(arg), at once or later */
     void (*fini)(void *self);                                               /* accepts a half-made self */
+    /* Finds mistakes in the settings that the schema cannot see, each with its place, and has no effects. Runs before init,
+     * on reload and in `cohort validate`; the ctx has settings, log and offers (without `self`) only. May be NULL. */
+    void (*check)(struct co_ctx *, const void *config, co_problem *, void *problem_arg);
 };
 
 /* In <name>_module.c:  const struct co_module CO_MODULE_SYMBOL(check_redis) = { ... };

@@ -40,6 +40,8 @@ struct local_report {
     bool is_config;
     size_t count;
     struct co_error *error;
+    co_problem *problem; /* or here, one by one */
+    void *problem_arg;
 };
 void local_report_add(struct local_report *, co_status, struct co_place, const char *format, ...) CO_PRINTF(4, 5);
 /* For a key that nothing knows; `schemas` are searched for what was meant. */
@@ -83,6 +85,9 @@ struct local_service_def {
     size_t check_count;
 };
 
+void local_checkers_gather(struct agent_local *); /* what the loaded modules offer */
+/* Reports what is wrong with the definitions of the files; changes nothing. */
+void local_config_check(struct co_ctx *, const void *config, co_problem *, void *problem_arg);
 /* NULL on failure, with the reasons in the report. `object` is only read. */
 struct local_service_def *local_service_parse(struct agent_local *, const struct co_node *object, bool is_remote,
                                               struct local_report *);

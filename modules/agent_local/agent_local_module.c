@@ -33,20 +33,12 @@ static co_status init(struct co_ctx *ctx, void *state, const void *config, struc
     return CO_OK;
 }
 
-static void gather_checker(void *arg, const struct co_module *module, void *module_self, const struct co_offer *offer) {
-    struct agent_local *self = arg;
-    const struct co_checker *checkers = offer->table;
-    (void)module;
-    for (size_t i = 0; i < offer->count && self->checker_count < LOCAL_CHECKER_MAX; i++)
-        self->checkers[self->checker_count++] = (struct local_checker){&checkers[i], module_self};
-}
-
 static co_status start(void *state, struct co_error *error) {
     struct agent_local *self = state;
     const struct local_settings *config = self->config;
     co_status status;
     self->config = NULL;
-    co_ctx_offers(self->ctx, CO_OFFER_CHECKER, gather_checker, self);
+    local_checkers_gather(self);
     local_persist_load_services(self);
     status = local_config_load(self, config, error);
     if (!status) status = local_sync_start(self, error);
@@ -113,6 +105,7 @@ const struct co_module CO_MODULE_SYMBOL(agent_local) = {
     .config = &local_settings_schema,
     .state_size = sizeof(struct agent_local),
     .offers = offers,
+    .check = local_config_check,
     .init = init,
     .start = start,
     .reload = reload,

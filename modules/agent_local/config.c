@@ -112,18 +112,59 @@ static void scalars_take(struct agent_local *self, const struct local_settings *
     if (self->now.check_output_max_size <= 0) self->now.check_output_max_size = LOCAL_OUTPUT_MAX_DEFAULT;
 }
 
+static void gather_checker(void *arg, const struct co_module *module, void *module_self, const struct co_offer *offer) {
+    struct agent_local *self = arg;
+    const struct co_checker *checkers = offer->table;
+    (void)module;
+    for (size_t i = 0; i < offer->count && self->checker_count < LOCAL_CHECKER_MAX; i++)
+        self->checkers[self->checker_count++] = (struct local_checker){&checkers[i], module_self};
+}
+
+void local_checkers_gather(struct agent_local *self) {
+    co_ctx_offers(self->ctx, CO_OFFER_CHECKER, gather_checker, self);
+}
+
+/* Everything but who owns which check. */
+static void wanted_read(struct agent_local *self, const struct local_settings *config, struct wanted *wanted,
+                        struct local_report *report) {
+    wanted->services = co_calloc(config->service.count + config->services.count + 1, sizeof *wanted->services);
+    wanted->checks = co_calloc(config->check.count + config->checks.count + 1, sizeof *wanted->checks);
+    services_read(self, &config->service, wanted, report);
+    services_read(self, &config->services, wanted, report);
+    checks_read(self, &config->check, wanted, report);
+    checks_read(self, &config->checks, wanted, report);
+}
+
+static void wanted_free(struct wanted *wanted) {
+    for (size_t i = 0; i < wanted->service_count; i++) local_service_def_free(wanted->services[i]);
+    for (size_t i = 0; i < wanted->check_count; i++) local_check_def_free(wanted->checks[i]);
+    free(wanted->services);
+    free(wanted->checks);
+}
+
+/* Which services the API brought is not known here, so that a check of theirs is judged when the agent starts. */
+void local_config_check(struct co_ctx *ctx, const void *config, co_problem *problem, void *problem_arg) {
+    struct agent_local *self = co_calloc(1, sizeof *self);
+    struct local_report report = {.is_config = true, .problem = problem, .problem_arg = problem_arg};
+    const struct local_settings *settings = config;
+    struct wanted wanted = {0};
+    self->ctx = ctx;
+    self->log = co_ctx_log(ctx);
+    self->agent = co_ctx_agent(ctx);
+    local_checkers_gather(self);
+    scalars_take(self, settings);
+    wanted_read(self, settings, &wanted, &report);
+    wanted_free(&wanted);
+    free(self);
+}
+
 co_status local_config_load(struct agent_local *self, const struct local_settings *config, struct co_error *error) {
     struct local_settings before = self->now;
     struct local_report report = {.is_config = true, .error = error};
     struct wanted wanted = {0};
     co_status status = CO_OK;
-    wanted.services = co_calloc(config->service.count + config->services.count + 1, sizeof *wanted.services);
-    wanted.checks = co_calloc(config->check.count + config->checks.count + 1, sizeof *wanted.checks);
     scalars_take(self, config);
-    services_read(self, &config->service, &wanted, &report);
-    services_read(self, &config->services, &wanted, &report);
-    checks_read(self, &config->check, &wanted, &report);
-    checks_read(self, &config->checks, &wanted, &report);
+    wanted_read(self, config, &wanted, &report);
     owners_check(self, &wanted, &report);
     if (report.count) {
         status = CO_INVALID;
@@ -131,9 +172,6 @@ co_status local_config_load(struct agent_local *self, const struct local_setting
     } else {
         status = apply(self, &wanted, error);
     }
-    for (size_t i = 0; i < wanted.service_count; i++) local_service_def_free(wanted.services[i]);
-    for (size_t i = 0; i < wanted.check_count; i++) local_check_def_free(wanted.checks[i]);
-    free(wanted.services);
-    free(wanted.checks);
+    wanted_free(&wanted);
     return status;
 }

@@ -10,6 +10,13 @@ void local_report_add(struct local_report *report, co_status status, struct co_p
     size_t used;
     va_list args;
     report->count++;
+    if (report->problem) {
+        va_start(args, format);
+        vsnprintf(text, sizeof text, format, args);
+        va_end(args);
+        report->problem(report->problem_arg, place, text);
+        return;
+    }
     if (!error || (report->count > 1 && !report->is_config)) return;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
