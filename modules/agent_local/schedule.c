@@ -3,6 +3,7 @@
  * Also the way from a probe's result to the check's health: thresholds, output limits, what the catalog is told when. */
 #include "agent_local.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static void probe_due(void *arg);
@@ -98,12 +99,12 @@ static void probe_done(struct co_probe *probe, enum co_health health, struct co_
 
 static void time_is_over(void *arg) {
     struct local_check *check = arg;
-    char limit[32], text[80] = "Timed out (";
+    char limit[32], text[80];
     if (!check->probe.is_running) return;
     check->probe.is_running = false;
     check->def->kind->checker->cancel(check->state);
     co_duration_format(check->def->timeout_ns, limit);
-    strcat(strcat(text, limit), ") running check");
+    snprintf(text, sizeof text, "Timed out (%s) running check", limit);
     schedule(check);
     count_result(check, CO_CRITICAL, co_bytes_text(text));
 }

@@ -10,6 +10,7 @@ static const char *default_headers[] = {"User-Agent: Consul Health Check", "Acce
 
 static co_status header_add(struct check_http *check, const char *name, const struct co_node *value,
                             struct co_error *error) {
+    const struct http_curl *curl = &check->module->curl;
     struct co_buffer line = {0};
     if (!value || value->kind != CO_NODE_STRING)
         return co_fail(error, CO_INVALID, "header \"%s\" must be a list of strings", name);
@@ -19,7 +20,7 @@ static co_status header_add(struct check_http *check, const char *name, const st
     /* An empty value is spelt with a semicolon in libcurl. */
     co_buffer_add_text(&line, value->text.size ? ": " : ";");
     co_buffer_add(&line, value->text.data, value->text.size);
-    check->headers = curl_slist_append(check->headers, co_buffer_text(&line));
+    check->headers = curl->slist_append(check->headers, co_buffer_text(&line));
     co_buffer_fini(&line);
     return CO_OK;
 }
@@ -32,15 +33,16 @@ static bool header_given(const struct co_node *header, const char *line) {
 }
 
 static co_status headers_make(struct check_http *check, const struct co_node *header, struct co_error *error) {
+    const struct http_curl *curl = &check->module->curl;
     co_status status = CO_OK;
     if (header && header->kind == CO_NODE_NULL) header = NULL;
     if (header && header->kind != CO_NODE_OBJECT)
         return co_fail(error, CO_INVALID, "header must be an object of lists: { name = [\"value\"] }");
     for (size_t i = 0; i < CO_COUNT(default_headers); i++)
         if (!header_given(header, default_headers[i]))
-            check->headers = curl_slist_append(check->headers, default_headers[i]);
-    check->headers = curl_slist_append(check->headers, "Expect:");
-    if (!header_given(header, "Content-Type:")) check->headers = curl_slist_append(check->headers, "Content-Type:");
+            check->headers = curl->slist_append(check->headers, default_headers[i]);
+    check->headers = curl->slist_append(check->headers, "Expect:");
+    if (!header_given(header, "Content-Type:")) check->headers = curl->slist_append(check->headers, "Content-Type:");
     for (const struct co_entry *entry = header ? header->entries : NULL; entry && !status; entry = entry->next) {
         const struct co_node *value = entry->value;
         if (value->kind != CO_NODE_LIST) {
@@ -71,7 +73,7 @@ co_status check_http_open(const struct co_checker_env *env, void *state, const v
 
 void check_http_close(void *state) {
     struct check_http *check = state;
-    curl_slist_free_all(check->headers);
+    if (check->headers) check->module->curl.slist_free_all(check->headers);
     check->headers = NULL;
     co_buffer_fini(&check->body);
 }
@@ -99,41 +101,43 @@ static size_t on_body(char *data, size_t one, size_t size, void *arg) {
 }
 
 /* Proxy settings of the environment are for other hosts. */
-static bool is_loopback(const char *url) {
-    CURLU *parts = curl_url();
+static bool is_loopback(const struct http_curl *curl, const char *url) {
+    CURLU *parts = curl->url();
     char *host = NULL;
     bool result = false;
-    if (!curl_url_set(parts, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) &&
-        !curl_url_get(parts, CURLUPART_HOST, &host, 0))
+    if (!curl->url_set(parts, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) &&
+        !curl->url_get(parts, CURLUPART_HOST, &host, 0))
         result = !strcmp(host, "localhost") || !strncmp(host, "127.", 4) || !strcmp(host, "[::1]");
-    curl_free(host);
-    curl_url_cleanup(parts);
+    curl->free(host);
+    curl->url_cleanup(parts);
     return result;
 }
 
 static void request_set(struct check_http *check, CURL *easy) {
+    const struct http_curl *curl = &check->module->curl;
     const struct check_http_settings *settings = check->settings;
     bool has_body = settings->body && *settings->body;
     if (has_body) {
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)strlen(settings->body));
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, settings->body);
+        curl->easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)strlen(settings->body));
+        curl->easy_setopt(easy, CURLOPT_POSTFIELDS, settings->body);
     }
     if (!strcmp(check->method, "HEAD"))
-        curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+        curl->easy_setopt(easy, CURLOPT_NOBODY, 1L);
     else if (has_body || strcmp(check->method, "GET"))
-        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, check->method);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, check->headers);
-    curl_easy_setopt(easy, CURLOPT_URL, settings->http);
-    if (is_loopback(settings->http)) curl_easy_setopt(easy, CURLOPT_PROXY, "");
+        curl->easy_setopt(easy, CURLOPT_CUSTOMREQUEST, check->method);
+    curl->easy_setopt(easy, CURLOPT_HTTPHEADER, check->headers);
+    curl->easy_setopt(easy, CURLOPT_URL, settings->http);
+    if (is_loopback(curl, settings->http)) curl->easy_setopt(easy, CURLOPT_PROXY, "");
     if (settings->tls_skip_verify) {
-        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
-        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+        curl->easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+        curl->easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
     }
 }
 
 void check_http_probe(void *state, struct co_probe *probe) {
     struct check_http *check = state;
-    CURL *easy = curl_easy_init();
+    const struct http_curl *curl = &check->module->curl;
+    CURL *easy = curl->easy_init();
     if (!easy) {
         co_probe_donef(probe, CO_CRITICAL, "cannot make a request: libcurl is out of memory");
         return;
@@ -142,21 +146,21 @@ void check_http_probe(void *state, struct co_probe *probe) {
     check->easy = easy;
     check->status[0] = check->error[0] = '\0';
     check->body.size = 0;
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, check);
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, check->error);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L);
-    curl_easy_setopt(easy, CURLOPT_MAXREDIRS, (long)CHECK_HTTP_REDIRECT_MAX);
-    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
-    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
-    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)CHECK_HTTP_BODY_MAX);
-    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(easy, CURLOPT_HEADERDATA, check);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, check);
+    curl->easy_setopt(easy, CURLOPT_PRIVATE, check);
+    curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl->easy_setopt(easy, CURLOPT_ERRORBUFFER, check->error);
+    curl->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl->easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+    curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl->easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L);
+    curl->easy_setopt(easy, CURLOPT_MAXREDIRS, (long)CHECK_HTTP_REDIRECT_MAX);
+    curl->easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+    curl->easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+    curl->easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)CHECK_HTTP_BODY_MAX);
+    curl->easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl->easy_setopt(easy, CURLOPT_HEADERDATA, check);
+    curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl->easy_setopt(easy, CURLOPT_WRITEDATA, check);
     request_set(check, easy);
     check_http_multi_add(check->module, easy);
 }
@@ -170,30 +174,31 @@ static void method_title(const char *method, char *out, size_t size) {
 }
 
 /* "127.0.0.1:80" of the URL; libcurl does not tell the address of an attempt that failed. */
-static void add_target(const char *url, struct co_buffer *out) {
-    CURLU *parts = curl_url();
+static void add_target(const struct http_curl *curl, const char *url, struct co_buffer *out) {
+    CURLU *parts = curl->url();
     char *host = NULL, *port = NULL;
-    if (!curl_url_set(parts, CURLUPART_URL, url, 0) && !curl_url_get(parts, CURLUPART_HOST, &host, 0) &&
-        !curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT))
+    if (!curl->url_set(parts, CURLUPART_URL, url, 0) && !curl->url_get(parts, CURLUPART_HOST, &host, 0) &&
+        !curl->url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT))
         co_buffer_printf(out, "dial tcp %s:%s: ", host, port);
-    curl_free(host);
-    curl_free(port);
-    curl_url_cleanup(parts);
+    curl->free(host);
+    curl->free(port);
+    curl->url_cleanup(parts);
 }
 
 static void describe_failure(struct check_http *check, CURLcode code, struct co_buffer *out) {
+    const struct http_curl *curl = &check->module->curl;
     char method[32], *final_url = NULL;
     const char *url = check->settings->http;
     long errnum = 0;
     method_title(check->method, method, sizeof method);
-    curl_easy_getinfo(check->easy, CURLINFO_EFFECTIVE_URL, &final_url);
-    curl_easy_getinfo(check->easy, CURLINFO_OS_ERRNO, &errnum);
+    curl->easy_getinfo(check->easy, CURLINFO_EFFECTIVE_URL, &final_url);
+    curl->easy_getinfo(check->easy, CURLINFO_OS_ERRNO, &errnum);
     co_buffer_printf(out, "%s \"%s\": ", method, url);
     if (code == CURLE_COULDNT_CONNECT && errnum) {
         char reason[128];
         snprintf(reason, sizeof reason, "%s", strerror((int)errnum));
         reason[0] = (char)tolower((unsigned char)reason[0]);
-        add_target(final_url ? final_url : url, out);
+        add_target(curl, final_url ? final_url : url, out);
         co_buffer_printf(out, "connect: %s", reason);
     } else if (code == CURLE_UNSUPPORTED_PROTOCOL) {
         size_t scheme = strcspn(url, ":");
@@ -203,16 +208,17 @@ static void describe_failure(struct check_http *check, CURLcode code, struct co_
     } else if (code == CURLE_TOO_MANY_REDIRECTS) {
         co_buffer_printf(out, "stopped after %d redirects", CHECK_HTTP_REDIRECT_MAX);
     } else {
-        co_buffer_add_text(out, check->error[0] ? check->error : curl_easy_strerror(code));
+        co_buffer_add_text(out, check->error[0] ? check->error : curl->easy_strerror(code));
     }
 }
 
 void check_http_finished(struct check_http *check, CURLcode code) {
+    const struct http_curl *curl = &check->module->curl;
     struct co_probe *probe = check->probe;
     struct co_buffer output = {0};
     enum co_health health = CO_CRITICAL;
     long answer = 0;
-    curl_easy_getinfo(check->easy, CURLINFO_RESPONSE_CODE, &answer);
+    curl->easy_getinfo(check->easy, CURLINFO_RESPONSE_CODE, &answer);
     /* A page that is too long or breaks off has told its status all the same, as in Consul. */
     if (code == CURLE_OK || code == CURLE_WRITE_ERROR || code == CURLE_PARTIAL_FILE) {
         if (answer >= 200 && answer <= 299) health = CO_PASSING;
@@ -222,7 +228,7 @@ void check_http_finished(struct check_http *check, CURLcode code) {
     } else {
         describe_failure(check, code, &output);
     }
-    curl_easy_cleanup(check->easy);
+    curl->easy_cleanup(check->easy);
     check->easy = NULL;
     check->probe = NULL;
     co_buffer_fini(&check->body);
@@ -233,7 +239,7 @@ void check_http_finished(struct check_http *check, CURLcode code) {
 void check_http_cancel(void *state) {
     struct check_http *check = state;
     check_http_multi_remove(check->module, check->easy);
-    curl_easy_cleanup(check->easy);
+    check->module->curl.easy_cleanup(check->easy);
     check->easy = NULL;
     check->probe = NULL;
     co_buffer_fini(&check->body);

@@ -15,8 +15,37 @@ struct check_http_settings {
     bool tls_skip_verify;
 };
 
+/* Every function of libcurl that is used; names as there, without "curl_". */
+struct http_curl {
+    CURLcode (*global_init)(long);
+    void (*global_cleanup)(void);
+    void (*free)(void *);
+    struct curl_slist *(*slist_append)(struct curl_slist *, const char *);
+    void (*slist_free_all)(struct curl_slist *);
+    CURL *(*easy_init)(void);
+    void (*easy_cleanup)(CURL *);
+    CURLcode (*easy_setopt)(CURL *, CURLoption, ...);
+    CURLcode (*easy_getinfo)(CURL *, CURLINFO, ...);
+    const char *(*easy_strerror)(CURLcode);
+    CURLM *(*multi_init)(void);
+    CURLMcode (*multi_cleanup)(CURLM *);
+    CURLMcode (*multi_setopt)(CURLM *, CURLMoption, ...);
+    CURLMcode (*multi_assign)(CURLM *, curl_socket_t, void *);
+    CURLMcode (*multi_add_handle)(CURLM *, CURL *);
+    CURLMcode (*multi_remove_handle)(CURLM *, CURL *);
+    CURLMcode (*multi_socket_action)(CURLM *, curl_socket_t, int, int *);
+    CURLMsg *(*multi_info_read)(CURLM *, int *);
+    CURLU *(*url)(void);
+    void (*url_cleanup)(CURLU *);
+    CURLUcode (*url_set)(CURLU *, CURLUPart, const char *, unsigned);
+    CURLUcode (*url_get)(const CURLU *, CURLUPart, char **, unsigned);
+};
+/* http_curl.c: finds libcurl and fills the table. */
+co_status http_curl_load(struct http_curl *, struct co_error *);
+
 /* The module's one libcurl multi handle, made with the first check. */
 struct check_http_module {
+    struct http_curl curl;
     struct co_loop *loop;
     CURLM *multi;
     struct co_timer timer;

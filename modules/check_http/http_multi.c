@@ -13,15 +13,16 @@ struct http_socket {
 
 static void collect(void *arg) {
     struct check_http_module *module = arg;
+    const struct http_curl *curl = &module->curl;
     const CURLMsg *message;
     int left;
-    while ((message = curl_multi_info_read(module->multi, &left))) {
+    while ((message = curl->multi_info_read(module->multi, &left))) {
         CURL *easy = message->easy_handle;
         CURLcode code = message->data.result; /* the message does not survive the removal */
         struct check_http *check = NULL;
         if (message->msg != CURLMSG_DONE) continue;
-        curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&check);
-        curl_multi_remove_handle(module->multi, easy);
+        curl->easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&check);
+        curl->multi_remove_handle(module->multi, easy);
         check_http_finished(check, code);
     }
 }
@@ -29,7 +30,7 @@ static void collect(void *arg) {
 static void act(struct check_http_module *module, curl_socket_t fd, int events) {
     int running;
     module->is_inside = true;
-    curl_multi_socket_action(module->multi, fd, events, &running);
+    module->curl.multi_socket_action(module->multi, fd, events, &running);
     module->is_inside = false;
     /* Later, because a finished check may start or cancel others. */
     co_defer_start(module->loop, &module->collect, collect, module);
@@ -46,13 +47,14 @@ static void socket_ready(void *arg, unsigned events) {
 
 static int socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, void *known) {
     struct check_http_module *module = arg;
+    const struct http_curl *curl = &module->curl;
     struct http_socket *socket = known;
     (void)easy;
     if (what == CURL_POLL_REMOVE) {
         if (!socket) return 0;
         co_io_free(socket->io);
         free(socket);
-        curl_multi_assign(module->multi, fd, NULL);
+        curl->multi_assign(module->multi, fd, NULL);
         return 0;
     }
     if (!socket) {
@@ -60,7 +62,7 @@ static int socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, void
         socket->module = module;
         socket->fd = fd;
         socket->io = co_io_new(module->loop, fd, socket_ready, socket);
-        curl_multi_assign(module->multi, fd, socket);
+        curl->multi_assign(module->multi, fd, socket);
     }
     co_io_watch(socket->io, (what & CURL_POLL_IN ? CO_IO_READ : 0u) | (what & CURL_POLL_OUT ? CO_IO_WRITE : 0u));
     return 0;
@@ -81,34 +83,38 @@ static int timer_wanted(CURLM *multi, long after_ms, void *arg) {
 }
 
 co_status check_http_multi_open(struct check_http_module *module, struct co_loop *loop, struct co_error *error) {
+    const struct http_curl *curl = &module->curl;
+    co_status status;
     if (module->multi) return CO_OK;
-    if (curl_global_init(CURL_GLOBAL_DEFAULT)) return co_fail(error, CO_INTERNAL, "cannot set up libcurl");
-    module->multi = curl_multi_init();
+    status = http_curl_load(&module->curl, error);
+    if (status) return status;
+    if (curl->global_init(CURL_GLOBAL_DEFAULT)) return co_fail(error, CO_INTERNAL, "cannot set up libcurl");
+    module->multi = curl->multi_init();
     if (!module->multi) return co_fail(error, CO_INTERNAL, "cannot set up libcurl");
     module->loop = loop;
-    curl_multi_setopt(module->multi, CURLMOPT_SOCKETFUNCTION, socket_wanted);
-    curl_multi_setopt(module->multi, CURLMOPT_SOCKETDATA, module);
-    curl_multi_setopt(module->multi, CURLMOPT_TIMERFUNCTION, timer_wanted);
-    curl_multi_setopt(module->multi, CURLMOPT_TIMERDATA, module);
-    curl_multi_setopt(module->multi, CURLMOPT_MAXCONNECTS, 1L);
+    curl->multi_setopt(module->multi, CURLMOPT_SOCKETFUNCTION, socket_wanted);
+    curl->multi_setopt(module->multi, CURLMOPT_SOCKETDATA, module);
+    curl->multi_setopt(module->multi, CURLMOPT_TIMERFUNCTION, timer_wanted);
+    curl->multi_setopt(module->multi, CURLMOPT_TIMERDATA, module);
+    curl->multi_setopt(module->multi, CURLMOPT_MAXCONNECTS, 1L);
     return CO_OK;
 }
 
 void check_http_multi_add(struct check_http_module *module, CURL *easy) {
     co_assert(!module->is_inside);
-    curl_multi_add_handle(module->multi, easy);
+    module->curl.multi_add_handle(module->multi, easy);
 }
 
 void check_http_multi_remove(struct check_http_module *module, CURL *easy) {
     co_assert(!module->is_inside);
-    curl_multi_remove_handle(module->multi, easy);
+    module->curl.multi_remove_handle(module->multi, easy);
 }
 
 void check_http_multi_close(struct check_http_module *module) {
     if (!module->multi) return;
-    curl_multi_cleanup(module->multi);
+    module->curl.multi_cleanup(module->multi);
     co_timer_stop(&module->timer);
     co_defer_stop(module->loop, &module->collect);
-    curl_global_cleanup();
+    module->curl.global_cleanup();
     module->multi = NULL;
 }

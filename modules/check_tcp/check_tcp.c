@@ -40,7 +40,7 @@ static const char *target_split(struct check_tcp *check) {
     if (strlen(colon + 1) >= sizeof check->port) return "unknown port";
     memcpy(check->host, host, size);
     check->host[size] = '\0';
-    strcpy(check->port, colon + 1);
+    memcpy(check->port, colon + 1, strlen(colon + 1) + 1);
     return NULL;
 }
 
