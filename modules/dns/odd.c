@@ -1,8 +1,8 @@
 /* The unusual packet: compressed names, records where questions have none, two additional records, or nonsense. ldns decides whether
  * it is well formed; the question is rebuilt without compression. Counts are bounded by parse.c before ldns allocates for them. */
-#include <ldns/ldns.h>
+#include "dns/packet.h" /* first: without <stdbool.h> ldns makes bool a char */
 
-#include "dns/packet.h"
+#include <ldns/ldns.h>
 
 static enum dns_verdict take(struct dns_query *query, ldns_pkt *packet) {
     size_t used = 0;

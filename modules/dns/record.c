@@ -1,8 +1,8 @@
 /* Single records: their data made by ldns, kept as bytes without an owner. Knows nothing of services and nodes. */
+#include "dns/record.h" /* first: without <stdbool.h> ldns makes bool a char */
+
 #include <ldns/ldns.h>
 #include <stdlib.h>
-
-#include "dns/record.h"
 
 enum { RECORDS_MAX = 1 << 20, TEXT_PIECE = 255, DATA_MAX = 60000 };
 

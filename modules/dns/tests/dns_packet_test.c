@@ -1,6 +1,7 @@
 /* Questions in, answers out, without sockets: what the writer writes is read back by ldns. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <cmocka.h>
 #include <ldns/ldns.h>
@@ -14,7 +15,8 @@ static struct dns_style style;
 
 static int set_up(void **state) {
     (void)state;
-    style = (struct dns_style){.soa = {3600, 600, 86400, 0}, .serial = 42, .udp_size_max = 4096, .udp_answer_limit = 3, .random = 7};
+    style = (struct dns_style){
+        .soa = {3600, 600, 86400, 0}, .serial = 42, .udp_size_max = 4096, .udp_answer_limit = 3, .random = 7};
     return dns_name_from(&style.domain, "consul") ? 0 : -1;
 }
 
@@ -61,8 +63,14 @@ static struct dns_template *instances(enum dns_kind kind, size_t count, size_t m
     for (size_t i = 0; i < count; i++) {
         snprintf(texts[i][0], sizeof texts[i][0], "node%zu", i);
         snprintf(texts[i][1], sizeof texts[i][1], "10.0.%zu.%zu", i / 256, i % 256);
-        items[i] = (struct co_endpoint){.node = texts[i][0], .datacenter = "dc1", .address = "", .node_address = texts[i][1],
-                                        .service_id = "web", .port = (uint16_t)(8000 + i), .weight = 1, .node_meta = {meta, meta_count}};
+        items[i] = (struct co_endpoint){.node = texts[i][0],
+                                        .datacenter = "dc1",
+                                        .address = "",
+                                        .node_address = texts[i][1],
+                                        .service_id = "web",
+                                        .port = (uint16_t)(8000 + i),
+                                        .weight = 1,
+                                        .node_meta = {meta, meta_count}};
     }
     struct dns_shape shape = {.kind = kind, .has_meta_txt = true, .ttl = 5, .domain = &style.domain};
     struct co_endpoints endpoints = {items, count};
@@ -73,7 +81,8 @@ static struct dns_template *instances(enum dns_kind kind, size_t count, size_t m
 }
 
 static struct dns_template *one(enum dns_kind kind, bool is_node, struct co_endpoint endpoint) {
-    struct dns_shape shape = {.kind = kind, .is_node = is_node, .has_meta_txt = true, .ttl = 5, .domain = &style.domain};
+    struct dns_shape shape = {
+        .kind = kind, .is_node = is_node, .has_meta_txt = true, .ttl = 5, .domain = &style.domain};
     struct co_endpoints endpoints = {&endpoint, 1};
     return dns_template_new(&shape, CO_OK, &endpoints);
 }
@@ -176,7 +185,7 @@ static void refused_by_header(void **state) {
         uint16_t answer; /* flags */
     } cases[] = {
         {0x8100, {1, 0, 0, 0}, DNS_IGNORE, 0, 0},
-        {0x2920, {1, 0, 0, 0}, DNS_REJECT, DNS_NOTIMP, 0xa924},  /* UPDATE with rd and ad: kept */
+        {0x2920, {1, 0, 0, 0}, DNS_REJECT, DNS_NOTIMP, 0xa924}, /* UPDATE with rd and ad: kept */
         {0x0100, {2, 0, 0, 0}, DNS_REJECT, DNS_FORMERR, 0x8101},
         {0x0100, {0, 0, 0, 0}, DNS_REJECT, DNS_FORMERR, 0x8101},
         {0x0500, {1, 2, 0, 0}, DNS_REJECT, DNS_FORMERR, 0x8101}, /* aa is not echoed */
@@ -220,7 +229,8 @@ static void odd_question(void **state) {
 
 static void client_subnet(void **state) {
     struct dns_query query = {0};
-    static const uint8_t good[] = "\xfd\xe9\0\2xx\0\x08\0\7\0\1\x18\x09\x0a\0\0", short_one[] = "\0\x08\0\3\0\1\x18", long_one[] = "\0\x08\0\x09\0\1\x20\0\1\2\3\4\5";
+    static const uint8_t good[] = "\xfd\xe9\0\2xx\0\x08\0\7\0\1\x18\x09\x0a\0\0", short_one[] = "\0\x08\0\3\0\1\x18",
+                         long_one[] = "\0\x08\0\x09\0\1\x20\0\1\2\3\4\5";
     (void)state;
     assert_true(dns_query_options(&query, good, 17));
     assert_int_equal(query.subnet_size, 7);
@@ -325,7 +335,8 @@ static void services_with_targets(void **state) {
     style.is_uncompressed = true;
     seen = read_back(dns_write(&style, &query, template, true, out));
     assert_int_equal(seen.answers, 2);
-    for (size_t i = 12; i + 1 < seen.size; i++) assert_false(out[i] == 0xc0 && out[i + 1] < 0xff && i > 36); /* no pointers */
+    for (size_t i = 12; i + 1 < seen.size; i++)
+        assert_false(out[i] == 0xc0 && out[i + 1] < 0xff && i > 36); /* no pointers */
     has(&seen, "node1.node.dc1.consul.\t5\tIN\tA\t10.0.0.1");
     forget(&seen);
     dns_template_free(template);
@@ -334,8 +345,14 @@ static void services_with_targets(void **state) {
 static void kinds_of_targets(void **state) {
     struct dns_query query = ask("web.service.consul", DNS_SRV, 4096);
     (void)state;
-    struct co_endpoint endpoint = {.node = "n1", .datacenter = "dc1", .address = "10.9.9.9", .node_address = "10.0.0.1",
-                                   .service_id = "web", .port = 80, .weight = 7, .node_meta = {meta, 1}};
+    struct co_endpoint endpoint = {.node = "n1",
+                                   .datacenter = "dc1",
+                                   .address = "10.9.9.9",
+                                   .node_address = "10.0.0.1",
+                                   .service_id = "web",
+                                   .port = 80,
+                                   .weight = 7,
+                                   .node_meta = {meta, 1}};
     struct dns_template *template = one(DNS_KIND_SRV, false, endpoint);
     struct seen seen = read_back(dns_write(&style, &query, template, false, out));
     has(&seen, "SRV\t1 7 80 0a090909.addr.dc1.consul.");
@@ -382,7 +399,8 @@ static void unwritable_names(void **state) {
     (void)state;
     memset(longest, 'x', sizeof longest);
     longest[150] = '\0'; /* a node's name may be longer than a label */
-    struct co_endpoint endpoint = {.node = longest, .datacenter = "dc1", .address = "", .node_address = "10.0.0.1", .port = 1, .weight = 1};
+    struct co_endpoint endpoint = {
+        .node = longest, .datacenter = "dc1", .address = "", .node_address = "10.0.0.1", .port = 1, .weight = 1};
     struct dns_template *template = one(DNS_KIND_SRV, false, endpoint);
     assert_int_equal(template->answer_count, 0);
     dns_template_free(template);
@@ -392,7 +410,8 @@ static void unwritable_names(void **state) {
 }
 
 static void nodes(void **state) {
-    struct co_endpoint endpoint = {.node = "n1", .datacenter = "dc1", .address = "", .node_address = "10.0.0.1", .node_meta = {meta, 2}};
+    struct co_endpoint endpoint = {
+        .node = "n1", .datacenter = "dc1", .address = "", .node_address = "10.0.0.1", .node_meta = {meta, 2}};
     struct dns_query query = ask("n1.node.consul", DNS_A, -1);
     (void)state;
     struct dns_template *template = one(DNS_KIND_A, true, endpoint);
@@ -419,7 +438,8 @@ static void long_texts(void **state) {
     memset(text, 'y', sizeof text);
     text[511] = '\0';
     struct co_pair pair = {"rfc1035-long", text};
-    struct co_endpoint endpoint = {.node = "n1", .datacenter = "dc1", .address = "", .node_address = "10.0.0.1", .node_meta = {&pair, 1}};
+    struct co_endpoint endpoint = {
+        .node = "n1", .datacenter = "dc1", .address = "", .node_address = "10.0.0.1", .node_meta = {&pair, 1}};
     struct dns_query query = ask("n1.node.consul", DNS_TXT, 4096);
     struct dns_template *template = one(DNS_KIND_TXT, true, endpoint);
     struct seen seen = read_back(dns_write(&style, &query, template, false, out));
@@ -433,8 +453,12 @@ static void repeated_instances(void **state) {
     struct co_endpoint items[300];
     (void)state;
     for (size_t i = 0; i < 300; i++)
-        items[i] = (struct co_endpoint){.node = "same", .datacenter = "dc1", .address = "", .node_address = i % 2 ? "10.0.0.1" : "10.0.0.2",
-                                        .port = (uint16_t)(i % 100), .weight = (uint16_t)(1 + i % 3)};
+        items[i] = (struct co_endpoint){.node = "same",
+                                        .datacenter = "dc1",
+                                        .address = "",
+                                        .node_address = i % 2 ? "10.0.0.1" : "10.0.0.2",
+                                        .port = (uint16_t)(i % 100),
+                                        .weight = (uint16_t)(1 + i % 3)};
     struct co_endpoints endpoints = {items, 300};
     struct dns_shape shape = {.kind = DNS_KIND_A, .domain = &style.domain};
     struct dns_template *template = dns_template_new(&shape, CO_OK, &endpoints);
@@ -456,11 +480,11 @@ static void limits(void **state) {
         bool is_tcp;
         size_t answers_min, answers_max, size_max;
     } cases[] = {
-        {DNS_KIND_A, 300, -1, false, 3, 3, 512},        {DNS_KIND_A, 300, 512, false, 3, 3, 512},
-        {DNS_KIND_A, 300, 100, false, 3, 3, 512},       {DNS_KIND_A, 300, 1232, false, 73, 75, 1232},
+        {DNS_KIND_A, 300, -1, false, 3, 3, 512},         {DNS_KIND_A, 300, 512, false, 3, 3, 512},
+        {DNS_KIND_A, 300, 100, false, 3, 3, 512},        {DNS_KIND_A, 300, 1232, false, 73, 75, 1232},
         {DNS_KIND_A, 300, 65535, false, 250, 256, 4096}, {DNS_KIND_A, 300, -1, true, 300, 300, 65535},
-        {DNS_KIND_SRV, 300, -1, false, 3, 3, 512},      {DNS_KIND_SRV, 300, 1232, false, 15, 21, 1232},
-        {DNS_KIND_SRV, 300, -1, true, 300, 300, 65535}, {DNS_KIND_SRV, 3000, 4096, true, 500, 1200, 65535},
+        {DNS_KIND_SRV, 300, -1, false, 3, 3, 512},       {DNS_KIND_SRV, 300, 1232, false, 15, 21, 1232},
+        {DNS_KIND_SRV, 300, -1, true, 300, 300, 65535},  {DNS_KIND_SRV, 3000, 4096, true, 500, 1200, 65535},
         {DNS_KIND_A, 5000, -1, true, 4000, 4096, 65535}, {DNS_KIND_ANY, 300, -1, false, 3, 3, 512},
     };
     (void)state;
@@ -473,7 +497,8 @@ static void limits(void **state) {
             fail_msg("case %zu: %zu answers, %zu bytes", i, seen.answers, seen.size);
         assert_int_equal(ldns_pkt_edns(seen.packet), cases[i].edns >= 0);
         if (cases[i].edns >= 0) assert_int_equal(ldns_pkt_edns_udp_size(seen.packet), cases[i].edns);
-        if (cases[i].kind == DNS_KIND_SRV) assert_int_equal(seen.additionals, seen.answers); /* together or not at all */
+        if (cases[i].kind == DNS_KIND_SRV)
+            assert_int_equal(seen.additionals, seen.answers); /* together or not at all */
         assert_false(ldns_pkt_tc(seen.packet));
         forget(&seen);
         dns_template_free(template);
@@ -511,7 +536,12 @@ static void crowded_node(void **state) {
     memset(text, 'z', sizeof text);
     text[200] = '\0';
     for (size_t i = 0; i < CO_COUNT(pairs); i++) pairs[i] = (struct co_pair){"key", text};
-    struct co_endpoint endpoint = {.node = "n1", .datacenter = "dc1", .address = "", .node_address = "10.0.0.1", .port = 1, .weight = 1,
+    struct co_endpoint endpoint = {.node = "n1",
+                                   .datacenter = "dc1",
+                                   .address = "",
+                                   .node_address = "10.0.0.1",
+                                   .port = 1,
+                                   .weight = 1,
                                    .node_meta = {pairs, CO_COUNT(pairs)}};
     struct dns_query query = ask("web.service.consul", DNS_SRV, -1);
     struct dns_template *template = one(DNS_KIND_SRV, false, endpoint);
@@ -580,7 +610,8 @@ static void shuffled(void **state) {
     for (int i = 0; i < ROUNDS; i++) {
         dns_write(&style, &query, template, false, out);
         uint8_t ids[COUNT], all = 0;
-        for (int j = 0; j < COUNT; j++) ids[j] = out[12 + query.question_size + 16 * j + 15], all |= (uint8_t)(1 << ids[j]);
+        for (int j = 0; j < COUNT; j++)
+            ids[j] = out[12 + query.question_size + 16 * j + 15], all |= (uint8_t)(1 << ids[j]);
         assert_int_equal(all, 31);
         first[ids[0]]++;
         last[ids[COUNT - 1]]++;

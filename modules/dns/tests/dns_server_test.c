@@ -45,8 +45,15 @@ static size_t serve(void *arg, const uint8_t *packet, size_t size, bool is_tcp, 
 static int set_up(void **state) {
     (void)state;
     world = (struct world){.loop = co_loop_new()};
-    world.server = (struct dns_server){.loop = world.loop, .arg = &world, .begin = begin, .finish = finish, .serve = serve,
-                                       .udp_out_max = 4096, .connections_max = 4, .connections_per_client = 3, .idle_ms = 60000};
+    world.server = (struct dns_server){.loop = world.loop,
+                                       .arg = &world,
+                                       .begin = begin,
+                                       .finish = finish,
+                                       .serve = serve,
+                                       .udp_out_max = 4096,
+                                       .connections_max = 4,
+                                       .connections_per_client = 3,
+                                       .idle_ms = 60000};
     return 0;
 }
 
@@ -64,7 +71,8 @@ static void listen_here(void) {
 }
 
 static int dial(bool is_tcp) {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)0), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)0), .sin_addr = {htonl(INADDR_LOOPBACK)}};
     struct dns_listener *listener = world.server.listeners;
     while (listener->is_tcp != is_tcp || listener->address[0] == '[') listener = listener->next;
     to.sin_port = htons((uint16_t)atoi(strrchr(listener->address, ':') + 1));
