@@ -37,13 +37,16 @@ static size_t common_flags(struct cli *cli, struct cli_flag *out) {
 static void print_flags(FILE *to, const char *title, const struct cli_flag *flags, size_t count) {
     if (count) fprintf(to, "\n%s\n", title);
     for (size_t i = 0; i < count; i++) {
-        fprintf(to, "\n  -%s%s%s%s\n     ", flags[i].name, flags[i].argument ? "=<" : "",
-                flags[i].argument ? flags[i].argument : "", flags[i].argument ? ">" : "");
-        size_t column = 5;
+        const char *argument = flags[i].argument;
+        fprintf(to, argument ? "\n  -%s=<%s>\n    " : "\n  -%s\n    ", flags[i].name, argument);
+        size_t column = 4;
         for (const char *word = flags[i].help; *word;) {
             size_t size = strcspn(word, " ");
-            if (column + size > HELP_WIDTH) column = (size_t)fprintf(to, "\n     ") - 1;
-            column += (size_t)fprintf(to, "%.*s ", (int)size, word);
+            if (column + size >= HELP_WIDTH) {
+                fputs("\n    ", to);
+                column = 4;
+            }
+            column += (size_t)fprintf(to, " %.*s", (int)size, word);
             word += size + (word[size] == ' ');
         }
         fputc('\n', to);

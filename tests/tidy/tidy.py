@@ -102,9 +102,9 @@ def check_pages(cohort):
             problem(page, 1, f"`cohort modules describe {directory.name}` fails: {done.stderr.strip() or done.stdout.strip()}")
             continue
         import json
-        for setting in json.loads(done.stdout).get("settings", []):
-            if f"`{setting['key']}`" not in page.read_text():
-                problem(page, 1, f"the setting `{setting['key']}` is missing from the page")
+        for setting in json.loads(done.stdout).get("Settings", []):
+            if f"`{setting['Key']}`" not in page.read_text():
+                problem(page, 1, f"the setting `{setting['Key']}` is missing from the page")
 
 
 def main():
