@@ -174,7 +174,7 @@ static void ask_modules(struct co_conf *conf) {
     for (size_t i = 0; i < conf->slot_count; i++) {
         const struct co_slot *slot = conf->slots[i];
         struct co_ctx ctx = {.agent = &agent, .module = slot->ctx.module, .log = agent.log};
-        if (slot->ctx.module->check && slot->config)
+        if (slot->config && CO_MODULE_HAS(slot->ctx.module, check))
             slot->ctx.module->check(&ctx, slot->config, co_conf_problem_add, &conf->problems);
     }
 }

@@ -159,10 +159,10 @@ static co_status check_descriptor(const struct co_module *module, const char *na
         return co_fail(error, CO_INVALID,
                        "%s is built for module ABI %u, this agent has %d; rebuild it against this version's headers",
                        file, module->abi, CO_MODULE_ABI);
-    if (module->size < sizeof(struct co_module))
+    if (module->size < CO_MODULE_SIZE_MIN)
         return co_fail(error, CO_INVALID,
                        "%s has a descriptor of %u bytes, at least %zu are needed; set .size = sizeof(struct co_module)",
-                       file, module->size, sizeof(struct co_module));
+                       file, module->size, (size_t)CO_MODULE_SIZE_MIN);
     if (!module->name || strcmp(module->name, name) != 0)
         return co_fail(error, CO_INVALID,
                        "%s calls itself \"%s\" instead of \"%s\"; the file, the symbol and .name must agree", file,

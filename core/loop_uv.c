@@ -2,6 +2,7 @@
  * from other threads, descriptors and signals. The only file that includes uv.h. */
 #include "core.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
@@ -342,16 +343,14 @@ void co_loop_stop(struct co_loop *loop) {
     uv_stop(&loop->uv);
 }
 
-static void turn_over(void *arg) {
-    (void)arg;
-}
-
+/* Waits by itself: uv_run(UV_RUN_ONCE) polls without a bound when no timer is left after it has run those that were due. */
 bool co_loop_turn(struct co_loop *loop, uint64_t wait_ms_max) {
-    struct co_timer limit = {0};
     uv_update_time(&loop->uv);
-    if (wait_ms_max > 0) co_timer_start(loop, &limit, wait_ms_max, turn_over, NULL);
-    uv_run(&loop->uv, wait_ms_max > 0 ? UV_RUN_ONCE : UV_RUN_NOWAIT);
-    co_timer_stop(&limit);
+    int wait = uv_backend_timeout(&loop->uv), wait_max = wait_ms_max < 1000000 ? (int)wait_ms_max : 1000000;
+    struct pollfd poll_fd = {.fd = uv_backend_fd(&loop->uv), .events = POLLIN};
+    if (wait < 0 || wait > wait_max) wait = wait_max;
+    if (wait > 0) poll(&poll_fd, 1, wait);
+    uv_run(&loop->uv, UV_RUN_NOWAIT);
     return loop->jobs > 0 || loop->heap_count > 0 || loop->defer_first != NULL || loop->post_first != NULL;
 }
 

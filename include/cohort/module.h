@@ -62,6 +62,12 @@ struct co_module {
     void (*check)(struct co_ctx *, const void *config, co_problem *, void *problem_arg);
 };
 
+/* The descriptor only grows at its end: a module built against an older header of this ABI has a smaller `size`, and what lies
+ * beyond it counts as NULL. */
+#define CO_MODULE_SIZE_MIN offsetof(struct co_module, check)
+#define CO_MODULE_HAS(module, member) \
+    ((module)->size >= offsetof(struct co_module, member) + sizeof((module)->member) && (module)->member)
+
 /* In <name>_module.c:  const struct co_module CO_MODULE_SYMBOL(check_redis) = { ... };
  * libltdl finds it in a plain .so and in a preloaded static build. */
 #define CO_MODULE_SYMBOL(name) CO_EXPORT_MODULE name##_LTX_cohort_module
