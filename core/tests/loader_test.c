@@ -54,7 +54,7 @@ static void a_name_is_not_a_path(void **state) {
 
 static void a_broken_file_gets_the_linkers_reason(void **state) {
     (void)state;
-    REFUSED("fx_text", NULL, CO_INVALID, "fx_text.so cannot be loaded", "invalid ELF header");
+    REFUSED("fx_text", NULL, CO_INVALID, "fx_text.so cannot be loaded", "it is not a shared object");
 }
 
 static void a_wrong_descriptor_says_what_is_wrong(void **state) {
