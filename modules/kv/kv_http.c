@@ -59,7 +59,7 @@ static void written(struct co_http *http, co_status status, const struct co_erro
     co_http_reply(http, 200, "application/json", co_bytes_text(answer->is_done ? "true" : "false"));
 }
 
-/* An absent parameter leaves `out` alone. On false an answer has been given. */
+/* An absent parameter leaves `out` alone. On false an answer has been given: Go's words and status 500, which clients know. */
 static bool number(struct co_http *http, const char *name, uint64_t *out) {
     const char *text = co_http_query(http, name);
     if (!text) return true;
@@ -67,7 +67,8 @@ static bool number(struct co_http *http, const char *name, uint64_t *out) {
     errno = 0;
     unsigned long long value = is_number ? strtoull(text, NULL, 10) : 0;
     if (!is_number || errno == ERANGE) {
-        co_http_text(http, 400, "Invalid value for ?%s: \"%.64s\" is not an unsigned 64-bit number", name, text);
+        co_http_text(http, 500, "strconv.ParseUint: parsing \"%.64s\": %s", text,
+                     is_number ? "value out of range" : "invalid syntax");
         return false;
     }
     *out = value;

@@ -146,7 +146,8 @@ struct cursor {
 
 static struct co_cursor *cursor_open(struct co_txn *txn, co_table_id id) {
     struct cursor *cursor = calloc(1, sizeof *cursor);
-    *cursor = (struct cursor){.base = {.txn = txn}, .world = (struct world *)txn, .table = &((struct world *)txn)->tables[id]};
+    *cursor = (struct cursor){
+        .base = {.txn = txn}, .world = (struct world *)txn, .table = &((struct world *)txn)->tables[id]};
     cursor->world->open_cursors++;
     return &cursor->base;
 }
@@ -321,6 +322,10 @@ static void ask(struct co_http *http, const struct co_method *method, const void
                 uint64_t variant) {
     struct exchange *exchange = (struct exchange *)http;
     void *out = co_arena_zalloc(&exchange->arena, method->reply->size);
+    if (strcmp(co_http_datacenter(http), settings.datacenter) != 0) {
+        co_http_text(http, 500, "No path to datacenter");
+        return;
+    }
     uint64_t index;
     co_status status = world_query(exchange->world, method, request, out, &exchange->arena, &index);
     struct co_http_page page = {
