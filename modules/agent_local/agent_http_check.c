@@ -31,6 +31,13 @@ void local_http_check_register(void *state, struct co_http *http) {
     struct local_check_def *def;
     const char *id;
     if (!body) return;
+    for (const struct co_entry *entry = body->entries; entry; entry = entry->next) {
+        if (!co_key_equal(entry->key, "CheckID"))
+            continue; /* a check of its own has an ID; CheckID is for a service's */
+        local_report_unknown(&report, entry, NULL, 0);
+        co_http_fail(http, &error);
+        return;
+    }
     if (body->kind == CO_NODE_NULL) body = co_tree_object(http->arena);
     def = local_check_parse(self, body, true, NULL, 0, &report);
     if (!def) {

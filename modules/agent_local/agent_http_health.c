@@ -33,7 +33,7 @@ static void add_text(struct co_buffer *out, const char *name, const char *value)
     co_buffer_add_byte(out, ',');
 }
 
-/* In this answer Consul leaves type, tags and definition empty. */
+/* In this answer Consul leaves type and definition empty. */
 static void add_check(const struct agent_local *self, const struct local_check *check, struct co_buffer *out) {
     const struct catalog_check row = local_check_row(self, check);
     co_buffer_add_byte(out, '{');
@@ -45,8 +45,16 @@ static void add_check(const struct agent_local *self, const struct local_check *
     add_text(out, "Output", row.output);
     add_text(out, "ServiceID", row.service_id);
     add_text(out, "ServiceName", row.service_name);
+    co_buffer_add_text(out, "\"ServiceTags\":");
+    if (row.service_tags.count == 0) co_buffer_add_text(out, "null");
+    for (size_t i = 0; i < row.service_tags.count; i++) {
+        const char *tag = row.service_tags.items[i];
+        co_buffer_add_byte(out, i ? ',' : '[');
+        co_buffer_add_json_string(out, tag, strlen(tag));
+    }
+    if (row.service_tags.count) co_buffer_add_byte(out, ']');
     co_buffer_add_text(
-        out, "\"ServiceTags\":null,\"Type\":\"\",\"Definition\":{\"Interval\":\"0s\",\"Timeout\":\"0s\","
+        out, ",\"Type\":\"\",\"Definition\":{\"Interval\":\"0s\",\"Timeout\":\"0s\","
              "\"DeregisterCriticalServiceAfter\":\"0s\",\"HTTP\":\"\",\"Header\":null,\"Method\":\"\",\"Body\":\"\","
              "\"TLSSkipVerify\":false,\"TCP\":\"\"},\"CreateIndex\":0,\"ModifyIndex\":0}");
 }

@@ -217,7 +217,7 @@ static void name_it(struct check_parse *parse, const struct local_service_def *o
                          "Invalid check: its name or ID is longer than %d bytes", LOCAL_ID_MAX);
 }
 
-static void take_fields(struct check_parse *parse) {
+static void take_fields(struct check_parse *parse, bool is_of_service) {
     struct local_check_def *def = parse->def;
     const struct check_fields *fields = &parse->fields;
     const int64_t standard = def->kind && def->kind->checker->default_timeout_ns
@@ -238,7 +238,9 @@ static void take_fields(struct check_parse *parse) {
     if (fields->output_max_size > 0 && fields->output_max_size < def->output_max)
         def->output_max = fields->output_max_size;
     if (strcmp(def->status, "passing") && strcmp(def->status, "warning") && strcmp(def->status, "critical"))
-        local_report_add(parse->report, CO_INVALID, parse->object->place, "Bad check status");
+        local_report_add(parse->report, CO_INVALID, parse->object->place,
+                         is_of_service ? "Status for checks must 'passing', 'warning', 'critical'"
+                                       : "Bad check status");
 }
 
 struct local_check_def *local_check_parse(struct agent_local *self, const struct co_node *object, bool is_remote,
@@ -259,7 +261,7 @@ struct local_check_def *local_check_parse(struct agent_local *self, const struct
         kind_find(&parse);
         keys_check(&parse);
         if (report->count == before) name_it(&parse, owner, number);
-        if (report->count == before) take_fields(&parse);
+        if (report->count == before) take_fields(&parse, owner != NULL);
         if (report->count == before) {
             parse.def->ttl_ns = ttl_of(object, self);
             times_check(&parse);
