@@ -1,6 +1,6 @@
 /* Reads and writes on behalf of handlers. A read's finished page holds a ready MHD response, which everyone who asks the same
  * question gets until the data changes; a write waits for its commit. Query parameters of reads are Consul's: index, wait, stale,
- * consistent, cached, max_stale, dc. */
+ * consistent, cached, max_stale, dc. What ?dc means to a write is up to its route: the catalog's go by their bodies. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -333,11 +333,6 @@ static void written(void *arg, co_status status, const struct co_error *error, u
 
 void http_write(struct co_http *http, const struct co_method *method, void *request, co_http_written *then) {
     struct http_exchange *exchange = (struct http_exchange *)http;
-    const char *datacenter = exchange->uri.query.size > 0 ? co_http_query(http, "dc") : NULL;
-    if (datacenter && datacenter[0] && strcmp(datacenter, co_ctx_agent(http->ctx)->datacenter) != 0) {
-        http_reply_text(exchange, 500, "No path to datacenter");
-        return;
-    }
     exchange->written = then;
     co_write(http->ctx, method, request, &exchange->arena, written, exchange);
 }

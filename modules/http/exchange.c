@@ -232,13 +232,14 @@ static void redirect(struct http_exchange *exchange, struct co_buffer *location)
     http_answer(exchange, 301, response, true);
 }
 
-/* "/v1/kv" is asked for, "/v1/kv/..." is served. */
+/* "/v1/kv" is asked for, "/v1/kv/..." is served: with nothing behind the slash, or it would be any name under another route. */
 static bool lacks_slash(struct http_exchange *exchange) {
     size_t size = exchange->uri.path_size;
     char *path = co_arena_text(&exchange->arena, exchange->uri.path, size + 1);
     struct http_match match;
     path[size] = '/';
-    return http_router_match(&exchange->server->router, path, size + 1, &match);
+    return http_router_match(&exchange->server->router, path, size + 1, &match) &&
+           (!match.has_tail || match.tail == size + 1);
 }
 
 static void refuse(struct http_exchange *exchange, struct co_arena *arena) {
@@ -273,7 +274,7 @@ static void handle(struct http_exchange *exchange) {
         struct co_buffer location = {0};
         http_path_clean(exchange->uri.path, exchange->uri.path_size, &location);
         redirect(exchange, &location);
-    } else if (!exchange->leaf && lacks_slash(exchange)) {
+    } else if (!exchange->target && lacks_slash(exchange)) {
         struct co_buffer location = {0};
         http_path_clean(exchange->uri.path, exchange->uri.path_size, &location);
         co_buffer_add_byte(&location, '/');
