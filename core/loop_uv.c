@@ -31,6 +31,7 @@ struct co_loop {
     struct co_timer **heap;
     size_t heap_count, heap_capacity;
     struct co_defer *defer_first, **defer_last;
+    struct co_defer *pass; /* those still to run in this pass */
     uv_mutex_t post_lock;
     struct post *post_first, **post_last;
     struct signal_watch *signals;
@@ -111,7 +112,9 @@ void co_timer_start(struct co_loop *loop, struct co_timer *timer, uint64_t after
     timer->loop = loop;
     timer->fire = fire;
     timer->arg = arg;
-    timer->due_ms = uv_now(&loop->uv) + (after_ms ? after_ms : 1); /* never inside this pass of clock_fire */
+    uint64_t now = uv_now(&loop->uv);
+    if (after_ms == 0) after_ms = 1; /* never inside this pass of clock_fire */
+    timer->due_ms = after_ms < UINT64_MAX - now ? now + after_ms : UINT64_MAX;
     if (loop->heap_count == loop->heap_capacity) {
         loop->heap_capacity = loop->heap_capacity ? loop->heap_capacity * 2 : 64;
         loop->heap = co_realloc(loop->heap, loop->heap_capacity * sizeof *loop->heap);
@@ -151,18 +154,14 @@ static void awake_nothing(uv_idle_t *handle) {
 /* Runs what was queued before this pass; what those calls defer waits for the next turn, so I/O is never starved. */
 static void run_deferred(uv_check_t *handle) {
     struct co_loop *loop = handle->data;
-    struct co_defer *defer = loop->defer_first;
-    if (!defer) return;
-    struct co_defer *last = (struct co_defer *)((char *)loop->defer_last - offsetof(struct co_defer, next));
-    for (;;) {
-        defer = loop->defer_first;
-        if (!defer) break;
-        loop->defer_first = defer->next;
-        if (!loop->defer_first) loop->defer_last = &loop->defer_first;
-        bool was_last = defer == last;
+    loop->pass = loop->defer_first;
+    loop->defer_first = NULL;
+    loop->defer_last = &loop->defer_first;
+    while (loop->pass) {
+        struct co_defer *defer = loop->pass;
+        loop->pass = defer->next;
         defer->is_queued = false;
-        defer->run(defer->arg);
-        if (was_last) break;
+        defer->run(defer->arg); /* may free it, start and stop others */
     }
     if (!loop->defer_first) uv_idle_stop(&loop->awake);
 }
@@ -178,13 +177,21 @@ void co_defer_start(struct co_loop *loop, struct co_defer *defer, void (*run)(vo
     loop->defer_last = &defer->next;
 }
 
-void co_defer_stop(struct co_loop *loop, struct co_defer *defer) {
-    if (!defer->is_queued) return;
-    struct co_defer **link = &loop->defer_first;
-    while (*link != defer) link = &(*link)->next;
+/* Takes it off the list that starts at `link`; false when it is not there. */
+static bool defer_unlink(struct co_loop *loop, struct co_defer **link, const struct co_defer *defer) {
+    while (*link && *link != defer) link = &(*link)->next;
+    if (!*link) return false;
     *link = defer->next;
     if (loop->defer_last == &defer->next) loop->defer_last = link;
+    return true;
+}
+
+void co_defer_stop(struct co_loop *loop, struct co_defer *defer) {
+    if (!defer->is_queued) return;
+    bool was_found = defer_unlink(loop, &loop->defer_first, defer) || defer_unlink(loop, &loop->pass, defer);
+    co_assert(was_found);
     defer->is_queued = false;
+    if (!loop->defer_first && !loop->pass) uv_idle_stop(&loop->awake); /* or the loop would spin */
 }
 
 /* --- jobs and posts --- */
