@@ -150,7 +150,7 @@ void catalog_page_finish(struct co_http_page *); /* indents what has been writte
 
 /* --- catalog_bind.c: what the routes of catalog and health have in common --- */
 struct co_http;
-/* Fills name, tags and node_meta. False: an answer (bad ?dc, ?filter) has been given. */
+/* Fills name, tags and node_meta. False: an answer (no name, ?filter) has been given. */
 bool catalog_bind(struct co_http *, const char *name, const char *what, struct catalog_query *out);
 
 #endif

@@ -103,10 +103,8 @@ static co_status check_checks(struct co_apply *apply, const struct catalog_regis
         co_status status = co_get(apply->txn, CATALOG_SERVICES, catalog_key(room, parts, 2), &row);
         if (status && status != CO_NOT_FOUND) return co_fail(error, status, "cannot read a service");
         if (status || is_renamed) {
-            return co_fail(
-                error, CO_INVALID,
-                "Missing service registration: check \"%s\" is for service \"%s\", which node \"%s\" does not have",
-                text(checks[i].check_id), id, reg->node);
+            return co_fail(error, CO_INVALID, "failed inserting check: Missing service registration on node \"%s\"",
+                           reg->node);
         }
     }
     return CO_OK;

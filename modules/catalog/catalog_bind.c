@@ -1,9 +1,8 @@
-/* What the routes of catalog and health take from a URL: the name, ?tag, ?node-meta, ?dc. Refuses ?filter, which would otherwise
+/* What the routes of catalog and health take from a URL: the name, ?tag, ?node-meta (?dc is the server's matter). Refuses ?filter, which would otherwise
  * silently give wrong answers. ?near is accepted and ignored: without network coordinates Consul too leaves the order alone.
  * Compiled also into health. */
 #include "catalog.h"
 #include "cohort/http.h"
-#include "cohort/module.h"
 
 static struct co_map node_meta(struct co_http *http) {
     struct co_strings all = co_http_query_all(http, "node-meta");
@@ -19,10 +18,6 @@ static struct co_map node_meta(struct co_http *http) {
 }
 
 bool catalog_bind(struct co_http *http, const char *name, const char *what, struct catalog_query *out) {
-    if (strcmp(co_http_datacenter(http), co_ctx_agent(http->ctx)->datacenter) != 0) {
-        co_http_text(http, 500, "No path to datacenter");
-        return false;
-    }
     if (name && name[0] == 0) {
         co_http_text(http, 400, "Missing %s", what);
         return false;

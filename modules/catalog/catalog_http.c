@@ -5,23 +5,25 @@ static void written(struct co_http *http, co_status status, const struct co_erro
                     const void *reply) {
     (void)index;
     (void)reply;
-    if (status)
-        co_http_fail(http, error);
-    else
+    if (status) { /* whatever the server refuses is its internal error: clients look for 500 */
+        int code = status == CO_INVALID ? 500 : co_status_http(status);
+        co_http_text(http, code, "%s", error && error->text[0] ? error->text : co_status_text(status));
+    } else {
         co_http_reply(http, 200, "application/json", co_bytes_text("true"));
+    }
 }
 
 void catalog_http_register(void *self, struct co_http *http) {
     struct catalog_register reg = {.id = ""};
     (void)self;
-    if (co_http_bind(http, &catalog_register_schema, &reg))
+    if (catalog_body(http, &catalog_register_schema, &reg))
         co_http_write(http, &catalog_methods[CATALOG_REGISTER], &reg, written);
 }
 
 void catalog_http_deregister(void *self, struct co_http *http) {
     struct catalog_deregister dereg = {.node = ""};
     (void)self;
-    if (co_http_bind(http, &catalog_deregister_schema, &dereg))
+    if (catalog_body(http, &catalog_deregister_schema, &dereg))
         co_http_write(http, &catalog_methods[CATALOG_DEREGISTER], &dereg, written);
 }
 

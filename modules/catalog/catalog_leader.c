@@ -75,7 +75,9 @@ static void reconcile(struct catalog *catalog) {
     struct co_arena arena = CO_ARENA_INIT;
     bool has_node;
     if (!is_registered(catalog, &arena, &has_node)) {
-        struct co_pair service_meta[] = {{"non_voter", "false"}, {"version", CO_VERSION}};
+        struct co_pair service_meta[] = {{"non_voter", "false"},         {"raft_version", "3"},
+                                         {"serf_protocol_current", "2"}, {"serf_protocol_max", "5"},
+                                         {"serf_protocol_min", "1"},     {"version", CO_VERSION}};
         struct catalog_service service = {.id = "consul",
                                           .service = "consul",
                                           .port = agent->ports.server,

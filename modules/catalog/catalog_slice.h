@@ -44,6 +44,8 @@ co_status catalog_service_nodes(struct co_query *, const void *request, void *re
 co_status catalog_node_services(struct co_query *, const void *request, void *reply, struct co_error *);
 co_status catalog_list_datacenters(struct co_query *, const void *request, void *reply, struct co_error *);
 
+/* Reads a write's JSON body; false: an answer has been given. */
+bool catalog_body(struct co_http *, const struct co_schema *, void *out);
 void catalog_http_register(void *self, struct co_http *);
 void catalog_http_deregister(void *self, struct co_http *);
 void catalog_http_datacenters(void *self, struct co_http *);
@@ -59,6 +61,8 @@ co_status catalog_zone_question(void *self, const struct co_zone_ask *, struct c
                                 void **request);
 co_status catalog_zone_answer(void *self, const struct co_zone_ask *, const void *reply, struct co_arena *,
                               struct co_endpoints *);
+co_status catalog_zone_places_question(void *self, struct co_arena *, const struct co_method **, void **request);
+co_status catalog_zone_places(void *self, const void *reply, struct co_arena *, struct co_endpoints *);
 
 /* catalog_write.c: single rows with all their index rows; used by catalog_apply.c. `moved` collects the tables whose index is to be set. */
 struct catalog_moved {

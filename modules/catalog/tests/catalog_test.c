@@ -37,7 +37,7 @@ static void run(struct world *world, const struct line *lines, size_t count) {
 #define SERVICE(id, name, tags, address, meta, port)                                                                   \
     "{\"ID\":\"" id "\",\"Service\":\"" name "\",\"Tags\":" tags ",\"Address\":\"" address "\",\"Meta\":" meta         \
     ",\"Port\":" port ",\"Weights\":{\"Passing\":1,\"Warning\":1},\"EnableTagOverride\":false,\"Proxy\":{"             \
-                      "\"MeshGateway\":{},\"Expose\":{}},\"Connect\":{}"
+    "\"MeshGateway\":{},\"Expose\":{}},\"Connect\":{}"
 #define CHECK(node, id, name, status, output, service_id, service, tags)                                               \
     "{\"Node\":\"" node "\",\"CheckID\":\"" id "\",\"Name\":\"" name "\",\"Status\":\"" status                         \
     "\",\"Notes\":\"\",\"Output\":\"" output "\",\"ServiceID\":\"" service_id "\",\"ServiceName\":\"" service          \
@@ -123,36 +123,55 @@ static void bad_registrations_are_refused(void **state) {
     (void)state;
     struct world *world = world_new(modules, CO_COUNT(modules));
     static const struct line lines[] = {
-        {"PUT /v1/catalog/register", "{}", "400 Must provide node"},
-        {"PUT /v1/catalog/register", "null", "400 Must provide node"},
-        {"PUT /v1/catalog/register", "{\"Node\": \"x\"}", "400 Must provide address if SkipNodeUpdate is not set"},
+        {"PUT /v1/catalog/register", "{}", "500 Must provide node"},
+        {"PUT /v1/catalog/register", "null", "500 Must provide node"},
+        {"PUT /v1/catalog/register", "{\"Node\": \"x\"}", "500 Must provide address if SkipNodeUpdate is not set"},
         {"PUT /v1/catalog/register", "{\"Node\": \"x\", \"Address\": \"1\", \"ID\": \"short\"}",
-         "400 Bad node ID: uuid string is wrong length"},
+         "500 Bad node ID: uuid string is wrong length"},
         {"PUT /v1/catalog/register", "{\"Node\": \"x\", \"Address\": \"1\", \"Service\": {\"ID\": \"only-id\"}}",
-         "400 Must provide service name with ID"},
+         "500 Must provide service name with ID"},
         {"PUT /v1/catalog/register", "{\"Node\": \"x\", \"Address\": \"1\", \"Service\": {}}",
-         "400 Must provide service name"},
+         "500 Must provide service name"},
         {"PUT /v1/catalog/register", "{\"Node\": \"x\", \"Address\": \"1\", \"Check\": {}}",
-         "400 Must provide a check ID or name"},
+         "500 Must provide a check ID or name"},
         {"PUT /v1/catalog/register",
          "{\"Node\": \"x\", \"Address\": \"1\", \"Check\": {\"CheckID\": \"c2\", \"ServiceID\": \"nope\"}}",
-         "400 Missing service registration: check \"c2\" is for service \"nope\", which node \"x\" does not have"},
+         "500 failed inserting check: Missing service registration on node \"x\""},
         {"PUT /v1/catalog/register",
          "{\"Node\": \"x\", \"Address\": \"1\", \"Check\": {\"Node\": \"other\", \"CheckID\": \"c3\"}}",
-         "400 check node \"other\" does not match node \"x\""},
+         "500 check node \"other\" does not match node \"x\""},
         {"PUT /v1/catalog/register", "{\"Node\": \"x\", \"Address\": \"1\", \"Datacenter\": \"unknown\"}",
          "500 No path to datacenter"},
-        {"PUT /v1/catalog/deregister", "{}", "400 Must provide node"},
+        {"PUT /v1/catalog/deregister", "{}", "500 Must provide node"},
         {"PUT /v1/catalog/deregister", "{\"Node\": \"nope\"}", "200 true"},
         {"PUT /v1/catalog/deregister", "{\"Node\": \"nope\", \"ServiceID\": \"x\"}", "200 true"},
         {"PUT /v1/catalog/deregister", "{\"Node\": \"nope\", \"CheckID\": \"x\"}", "200 true"},
+        {"PUT /v1/catalog/register", "{", "400 Request decode failed: unexpected EOF"},
+        {"PUT /v1/catalog/register", "", "400 Request decode failed: EOF"},
+        {"PUT /v1/catalog/register", "[]",
+         "400 Request decode failed: json: cannot unmarshal array into Go value of type structs.RegisterRequest"},
+        {"PUT /v1/catalog/register", "{\"Node\": \"x\", \"Address\": \"1\", \"Bogus\": 1}",
+         "400 Request decode failed: json: unknown field \"Bogus\""},
+        {"PUT /v1/catalog/register",
+         "{\"Node\": \"x\", \"Address\": \"1\", \"Service\": {\"Service\": \"s\", \"tagged_addresses\": {}}}",
+         "400 Request decode failed: json: unknown field \"tagged_addresses\""},
+        {"PUT /v1/catalog/register", "{\"Node\": \"x\", \"Address\": \"1\", \"Checks\": [{\"check_id\": \"c\"}]}",
+         "400 Request decode failed: json: unknown field \"check_id\""},
+        {"PUT /v1/catalog/register",
+         "{\"Node\": \"x\", \"Address\": \"1\", \"Check\": {\"CheckID\": \"d\", \"Definition\": {\"Interval\": "
+         "\"nonsense\"}}}",
+         "400 Request decode failed: time: invalid duration \"nonsense\""},
+        {"PUT /v1/catalog/deregister", "{\"service_id\": \"x\"}",
+         "400 Request decode failed: json: unknown field \"service_id\""},
         {"GET /v1/catalog/nodes", NULL, "200 [1] []"},
+        {"PUT /v1/catalog/register?dc=unknown", "{\"node\": \"x\", \"ADDRESS\": \"1\"}",
+         "200 true"}, /* as Consul: ignored */
     };
     run(world, lines, CO_COUNT(lines));
     char body[600];
     snprintf(body, sizeof body, "{\"Node\": \"%0161d\", \"Address\": \"1\"}", 0);
     assert_string_equal(world_call(world, "PUT /v1/catalog/register", body),
-                        "400 Node name is too long: 161 bytes, at most 160 are allowed");
+                        "500 Node name is too long: 161 bytes, at most 160 are allowed");
     world_free(world);
 }
 
@@ -328,10 +347,10 @@ static void nodes_keep_their_ids(void **state) {
     /* The name of another living node. */
     assert_string_equal(
         put(world, "{\"Node\":\"ONE\",\"Address\":\"3\",\"ID\":\"cccccccc-0000-0000-0000-000000000000\"}"),
-        "400 Node name ONE is reserved by node aaaaaaaa-0000-0000-0000-000000000000 with name one (1)"); /* 12 */
+        "500 Node name ONE is reserved by node aaaaaaaa-0000-0000-0000-000000000000 with name one (1)"); /* 12 */
     assert_string_equal(
         put(world, "{\"Node\":\"one\",\"Address\":\"2\",\"ID\":\"bbbbbbbb-0000-0000-0000-000000000000\"}"),
-        "400 Node name one is reserved by node aaaaaaaa-0000-0000-0000-000000000000 with name one (1)"); /* 13 */
+        "500 Node name one is reserved by node aaaaaaaa-0000-0000-0000-000000000000 with name one (1)"); /* 13 */
     /* A new name for the same node: services of the old name go. */
     assert_string_equal(
         put(world, "{\"Node\":\"uno\",\"Address\":\"1\",\"ID\":\"aaaaaaaa-0000-0000-0000-000000000000\"}"),
