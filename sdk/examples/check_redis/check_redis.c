@@ -9,7 +9,7 @@
 struct settings {
     const char *redis;
 };
-CO_SCHEMA(settings_schema, struct settings, "RedisCheck",
+CO_SCHEMA(schema, struct settings, "RedisCheck",
           CO_FIELD(0, struct settings, redis, "Redis", CO_REQUIRED, .doc = "IP address and port of the server."));
 
 struct redis {
@@ -18,13 +18,13 @@ struct redis {
     struct co_probe *probe;
     struct co_io *io;
     int fd;
-    bool is_asked;
 };
 
-static co_status redis_open(const struct co_checker_env *env, void *state, const void *settings, struct co_error *error) {
+static co_status redis_open(const struct co_checker_env *env, void *state, const void *settings,
+                            struct co_error *error) {
     struct redis *redis = state;
     const char *target = ((const struct settings *)settings)->redis, *colon = strrchr(target, ':');
-    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM}, *found = NULL;
+    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM}, *found = NULL;
     char host[64] = "";
     if (colon && (size_t)(colon - target) < sizeof host) memcpy(host, target, (size_t)(colon - target));
     if (!colon || getaddrinfo(host, colon + 1, &hints, &found))
@@ -41,38 +41,36 @@ static void redis_cancel(void *state) {
     close(redis->fd);
 }
 
-static void finish(struct redis *redis, enum co_health health, const char *what, const char *detail) {
+static void finish(struct redis *redis, enum co_health health, const char *what) {
     redis_cancel(redis);
-    co_probe_donef(redis->probe, health, "Redis PING: %s%s", what, detail);
+    co_probe_donef(redis->probe, health, "Redis PING: %s", what);
 }
 
 static void redis_ready(void *arg, unsigned events) {
     struct redis *redis = arg;
     char answer[64] = "";
-    (void)events;
-    if (!redis->is_asked) {
-        redis->is_asked = true;
-        if (send(redis->fd, "PING\r\n", 6, MSG_NOSIGNAL) != 6) return finish(redis, CO_CRITICAL, "connect: ", strerror(errno));
+    if (events & CO_IO_WRITE) { /* connected, or refused: then send() says why */
+        if (send(redis->fd, "PING\r\n", 6, MSG_NOSIGNAL) != 6) return finish(redis, CO_CRITICAL, strerror(errno));
         return co_io_watch(redis->io, CO_IO_READ);
     }
     ssize_t size = recv(redis->fd, answer, sizeof answer - 1, 0);
-    if (size <= 0) return finish(redis, CO_CRITICAL, "no answer: ", size < 0 ? strerror(errno) : "connection closed");
-    finish(redis, strncmp(answer, "+PONG", 5) == 0 ? CO_PASSING : answer[0] == '-' ? CO_WARNING : CO_CRITICAL, "", strtok(answer, "\r\n"));
+    if (size <= 0) return finish(redis, CO_CRITICAL, size < 0 ? strerror(errno) : "connection closed");
+    answer[strcspn(answer, "\r\n")] = '\0';
+    finish(redis, strncmp(answer, "+PONG", 5) ? CO_CRITICAL : CO_PASSING, answer);
 }
 
 static void redis_probe(void *state, struct co_probe *probe) {
     struct redis *redis = state;
     redis->probe = probe;
-    redis->is_asked = false;
     redis->fd = socket(redis->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (redis->fd < 0) return co_probe_donef(probe, CO_CRITICAL, "Redis PING: socket: %s", strerror(errno));
     redis->io = co_io_new(redis->loop, redis->fd, redis_ready, redis);
-    co_io_watch(redis->io, CO_IO_WRITE); /* ready once connected, or refused: then send() says why */
+    co_io_watch(redis->io, CO_IO_WRITE);
     connect(redis->fd, (struct sockaddr *)&redis->address, sizeof redis->address);
 }
 
-static const struct co_checker checker = {.type = "redis", .label = "redis", .settings = &settings_schema, .state_size = sizeof(struct redis),
-                                          .open = redis_open, .probe = redis_probe, .cancel = redis_cancel};
+static const struct co_checker checker = {"redis", "redis",    false,       &schema,      sizeof(struct redis),
+                                          0,       redis_open, redis_probe, redis_cancel, NULL};
 static const struct co_offer offers[] = {{CO_OFFER_CHECKER, "redis", &checker, 1}, {CO_OFFER_END, NULL, NULL, 0}};
-const struct co_module CO_MODULE_SYMBOL(check_redis) = {.abi = CO_MODULE_ABI, .size = sizeof(struct co_module), .name = "check_redis",
-    .summary = "health checker: PING to a Redis server", .offers = offers};
+const struct co_module CO_MODULE_SYMBOL(check_redis) = {CO_MODULE_ABI, sizeof(struct co_module), "check_redis",
+                                                        "health checker: PING to Redis", .offers = offers};
