@@ -39,6 +39,10 @@ struct co_zone {
     /* Reply to endpoints, in the arena. NOT_FOUND: NXDOMAIN (the name does not exist); zero endpoints with OK: NODATA. */
     co_status (*answer)(void *self, const struct co_zone_ask *, const void *reply, struct co_arena *,
                         struct co_endpoints *);
+    /* Reverse names; both or neither. A question whose reply lists everything of this zone that has an address of its own, and that
+     * reply as endpoints. Where several have one address, the first is named. */
+    co_status (*places_question)(void *self, struct co_arena *, const struct co_method **, void **request);
+    co_status (*places)(void *self, const void *reply, struct co_arena *, struct co_endpoints *);
 };
 
 #endif

@@ -98,7 +98,12 @@ static const struct co_route routes[] = {
 };
 
 static const struct co_zone zones[] = {
-    {.label = "node", .is_node = true, .question = catalog_zone_question, .answer = catalog_zone_answer},
+    {.label = "node",
+     .is_node = true,
+     .question = catalog_zone_question,
+     .answer = catalog_zone_answer,
+     .places_question = catalog_zone_places_question,
+     .places = catalog_zone_places},
 };
 
 static const struct co_offer offers[] = {

@@ -42,3 +42,25 @@ co_status catalog_zone_answer(void *self, const struct co_zone_ask *ask, const v
     *out = (struct co_endpoints){endpoint, 1};
     return CO_OK;
 }
+
+co_status catalog_zone_places_question(void *self, struct co_arena *arena, const struct co_method **method, void **request) {
+    (void)self;
+    *method = &catalog_methods[CATALOG_LIST_NODES];
+    *request = co_arena_new(arena, struct catalog_query);
+    return CO_OK;
+}
+
+co_status catalog_zone_places(void *self, const void *reply, struct co_arena *arena, struct co_endpoints *out) {
+    const struct catalog_nodes_reply *answer = reply;
+    const struct catalog_node *nodes = answer->nodes.items;
+    (void)self;
+    *out = (struct co_endpoints){co_arena_array(arena, struct co_endpoint, answer->nodes.count), answer->nodes.count};
+    for (size_t i = 0; i < answer->nodes.count; i++) {
+        out->items[i] = (struct co_endpoint){.node = nodes[i].node,
+                                             .datacenter = nodes[i].datacenter,
+                                             .address = "",
+                                             .node_address = nodes[i].address,
+                                             .service_id = ""};
+    }
+    return CO_OK;
+}

@@ -76,10 +76,10 @@ struct dns {
     struct dns_zone *zones;
     size_t zone_count;
     const struct dns_zone *services; /* the zone "service", or NULL */
-    struct co_view view;
+    struct co_view view, places_view;
     struct co_arena arena; /* of the question at hand */
     const struct dns_asking *asking;
-    struct dns_address address; /* of the question at hand, in zone addr */
+    struct dns_single single; /* the answer to the question at hand, when it is made on the spot */
     struct dns_slot *slots;
     enum co_consistency consistency; /* of this batch */
     uint64_t applied;                /* at the begin of this batch; 0: do not use the slots */
@@ -119,6 +119,13 @@ bool dns_path_find(struct dns_path *, const struct dns_query *, size_t count,
 /* The answer to a parsed question, written. */
 size_t dns_answer(struct dns *, const struct dns_query *, bool is_tcp, uint8_t *out);
 struct co_view dns_view_make(void);
+
+/* --- reverse.c --- */
+enum dns_reversed { DNS_REVERSE_NOT, DNS_REVERSE_PART, DNS_REVERSE_WHOLE };
+/* The address in 1.0.0.10.in-addr.arpa or below ip6.arpa; IPv4 comes as ::ffff:10.0.0.1. */
+enum dns_reversed dns_reverse_read(const struct dns_query *, uint8_t address[16]);
+bool dns_reverse_find(struct dns *, const uint8_t address[16], struct dns_name *name);
+struct co_view dns_places_view_make(void);
 
 /* --- cache.c --- */
 struct co_answer *dns_cache_find(struct dns *, const struct dns_query *, uint64_t hash);

@@ -93,6 +93,7 @@ co_status dns_init(struct co_ctx *ctx, void *self, const void *config, struct co
     dns->loop = co_ctx_loop(ctx);
     dns->log = co_ctx_log(ctx);
     dns->view = dns_view_make();
+    dns->places_view = dns_places_view_make();
     return dns_settings_take(dns, config, true, error);
 }
 

@@ -133,8 +133,8 @@ static struct dns_template *find_address(struct dns *dns, const struct dns_path 
         if (high < 0 || low < 0) return &dns_nxdomain;
         address[i] = (uint8_t)(high << 4 | low);
     }
-    dns_address_set(&dns->address, address, size, dns->ttls.node);
-    return &dns->address.template;
+    dns_single_address(&dns->single, address, size, dns->ttls.node);
+    return &dns->single.template;
 }
 
 /* At most one label between the zone's and the domain: the datacenter. */
@@ -194,13 +194,25 @@ static size_t answer_apex(struct dns *dns, const struct dns_query *query, bool i
     return size;
 }
 
+/* Whatever the type; what is not known is another server's, which we do not ask: SERVFAIL, as with Consul. Pointers have no TTL. */
+static size_t answer_outside(struct dns *dns, const struct dns_query *query, bool is_tcp, uint8_t *out) {
+    uint8_t address[16];
+    struct dns_name name;
+    enum dns_reversed reversed = dns_reverse_read(query, address);
+    if (reversed == DNS_REVERSE_NOT) return dns_write_empty(query, DNS_REFUSED, false, false, out);
+    if (reversed == DNS_REVERSE_PART || !dns_reverse_find(dns, address, &name))
+        return dns_write_empty(query, DNS_SERVFAIL, false, true, out);
+    dns_single_pointer(&dns->single, &name, 0);
+    return dns_write(&dns->style, query, &dns->single.template, is_tcp, out);
+}
+
 size_t dns_answer(struct dns *dns, const struct dns_query *query, bool is_tcp, uint8_t *out) {
     uint64_t hash = dns_cache_hash(query);
     struct co_answer *known = dns_cache_find(dns, query, hash);
     if (known) return dns_write(&dns->style, query, known->object, is_tcp, out);
     size_t count = dns_labels_below(query, &dns->style.domain);
     if (count == SIZE_MAX && dns->alt_domain.size) count = dns_labels_below(query, &dns->alt_domain);
-    if (count == SIZE_MAX) return dns_write_empty(query, DNS_REFUSED, false, false, out);
+    if (count == SIZE_MAX) return answer_outside(dns, query, is_tcp, out);
     if (query->type == DNS_SOA || query->type == DNS_NS) return answer_apex(dns, query, is_tcp, out);
     if (query->type == DNS_AXFR) return dns_write_empty(query, DNS_NOTIMP, true, false, out);
     return answer_zone(dns, query, count, hash, is_tcp, out);

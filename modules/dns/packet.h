@@ -44,6 +44,9 @@ bool dns_name_add(struct dns_name *, const char *text);
 /* "a.b.c" into a whole name. */
 bool dns_name_from(struct dns_name *, const char *text);
 bool dns_name_end(struct dns_name *); /* appends the root */
+/* LABELS.WHAT.DATACENTER.DOMAIN */
+bool dns_name_full(struct dns_name *, const char *labels, const char *what, const char *datacenter,
+                   const struct dns_name *domain);
 void dns_lower(uint8_t *out, const uint8_t *in, size_t size);
 
 /* --- questions --- */
@@ -128,14 +131,15 @@ void dns_template_free(struct dns_template *);
 
 extern struct dns_template dns_nxdomain; /* with the SOA */
 extern struct dns_template dns_nothing;  /* NOERROR, all sections empty */
-/* The record of a name in the addr zone, in memory of the caller. */
-struct dns_address {
+/* One record made on the spot, in memory of the caller: an address for the addr zone, or where a reverse name points. */
+struct dns_single {
     struct dns_template template;
     struct dns_record record;
     uint32_t order;
-    uint8_t bytes[10 + 16];
+    uint8_t bytes[10 + DNS_NAME_MAX];
 };
-void dns_address_set(struct dns_address *, const uint8_t *address, size_t size, uint32_t ttl);
+void dns_single_pointer(struct dns_single *, const struct dns_name *, uint32_t ttl);
+void dns_single_address(struct dns_single *, const uint8_t *address, size_t size, uint32_t ttl);
 
 /* --- answers --- */
 

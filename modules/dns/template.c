@@ -37,23 +37,11 @@ static bool wants(enum dns_kind kind, size_t address_size) {
     return address_size == 4 ? kind == DNS_KIND_A : kind == DNS_KIND_AAAA;
 }
 
-/* LABELS.WHAT.DC.DOMAIN */
-static bool full_name(const struct dns_builder *builder, struct dns_name *name, const char *labels, const char *what,
-                      const char *datacenter) {
-    const struct dns_name *domain = builder->shape->domain;
-    name->size = 0;
-    if (!dns_name_add(name, labels) || !dns_name_add(name, what) || !dns_name_add(name, datacenter)) return false;
-    if (name->size + domain->size > DNS_NAME_MAX) return false;
-    memcpy(name->wire + name->size, domain->wire, domain->size);
-    name->size = (uint16_t)(name->size + domain->size);
-    return true;
-}
-
 static bool address_name(const struct dns_builder *builder, struct dns_name *name, const struct place *place,
                          const char *datacenter) {
     char hex[33];
     for (size_t i = 0; i < place->size; i++) snprintf(hex + 2 * i, 3, "%02x", place->address[i]);
-    return full_name(builder, name, hex, "addr", datacenter);
+    return dns_name_full(name, hex, "addr", datacenter, builder->shape->domain);
 }
 
 static void own_owner(struct dns_builder *builder, struct dns_record *record, const struct dns_name *owner) {
@@ -68,7 +56,7 @@ static void own_owner(struct dns_builder *builder, struct dns_record *record, co
 static void add_srv(struct dns_builder *builder, const struct co_endpoint *endpoint, const struct place *place,
                     bool is_own) {
     struct dns_name node, target;
-    bool has_node = full_name(builder, &node, endpoint->node, "node", endpoint->datacenter), is_good;
+    bool has_node = dns_name_full(&node, endpoint->node, "node", endpoint->datacenter, builder->shape->domain), is_good;
     if (place->size == 0)
         is_good = dns_name_from(&target, place->text);
     else if (is_own)
@@ -138,7 +126,8 @@ static void add_server(struct dns_builder *builder, const struct co_endpoint *en
     struct place place =
         choose(DNS_KIND_ANY, endpoint->node_address, endpoint->node_address_v4, endpoint->node_address_v6);
     struct dns_name name;
-    if (!is_host_label(endpoint->node) || !full_name(builder, &name, endpoint->node, "node", endpoint->datacenter))
+    if (!is_host_label(endpoint->node) ||
+        !dns_name_full(&name, endpoint->node, "node", endpoint->datacenter, builder->shape->domain))
         return;
     if (!dns_add_name(builder, &builder->answers, DNS_NS, &name)) return;
     if (dns_drop_repeated(builder, &builder->answers, DNS_BODY_FIXED)) return;
@@ -216,14 +205,23 @@ void dns_template_free(struct dns_template *template) {
 struct dns_template dns_nxdomain = {.rcode = DNS_NXDOMAIN, .has_soa = true};
 struct dns_template dns_nothing = {.rcode = DNS_NOERROR};
 
-void dns_address_set(struct dns_address *out, const uint8_t *address, size_t size, uint32_t ttl) {
-    dns_put16(out->bytes, size == 4 ? DNS_A : DNS_AAAA);
+static void single(struct dns_single *out, enum dns_type type, uint32_t ttl, const void *data, size_t size,
+                   enum dns_owner owner) {
+    dns_put16(out->bytes, (uint16_t)type);
     dns_put16(out->bytes + 2, 1);
     dns_put32(out->bytes + 4, ttl);
     dns_put16(out->bytes + 8, (uint16_t)size);
-    memcpy(out->bytes + 10, address, size);
-    out->record = (struct dns_record){.size = (uint16_t)(10 + size), .owner = DNS_OWNER_LOWER};
+    memcpy(out->bytes + DNS_BODY_FIXED, data, size);
+    out->record = (struct dns_record){.size = (uint16_t)(DNS_BODY_FIXED + size), .owner = (uint8_t)owner};
     out->order = 0;
     out->template =
         (struct dns_template){.answer_count = 1, .records = &out->record, .order = &out->order, .bytes = out->bytes};
+}
+
+void dns_single_address(struct dns_single *out, const uint8_t *address, size_t size, uint32_t ttl) {
+    single(out, size == 4 ? DNS_A : DNS_AAAA, ttl, address, size, DNS_OWNER_LOWER);
+}
+
+void dns_single_pointer(struct dns_single *out, const struct dns_name *name, uint32_t ttl) {
+    single(out, DNS_PTR, ttl, name->wire, name->size, DNS_OWNER_QUESTION);
 }

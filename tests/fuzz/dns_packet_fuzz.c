@@ -40,6 +40,8 @@ static struct dns_template *make_template(const struct dns_style *style, enum dn
     return dns_template_new(&shape, CO_OK, &endpoints);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static uint8_t out[DNS_MESSAGE_MAX];
     static struct dns_style style;
@@ -65,6 +67,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     size_t count = dns_labels_below(&query, &style.domain);
     if (count != SIZE_MAX && dns_path_find(&path, &query, count, is_zone, NULL))
         for (size_t i = 0; i < path.count; i++) co_assert(strlen(path.labels[i]) <= DNS_LABEL_MAX);
+    uint8_t reversed[16];
+    dns_reverse_read(&query, reversed);
     check_answer(out, dns_write_empty(&query, DNS_REFUSED, false, false, out), limit);
     check_answer(out, dns_write(&style, &query, &dns_nxdomain, is_tcp, out), limit);
     enum dns_kind kind = (enum dns_kind)((choice >> 4) % (DNS_KIND_SERVERS + 1));
@@ -74,8 +78,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     else
         check_answer(out, dns_write(&style, &query, template, is_tcp, out), limit);
     dns_template_free(template);
-    struct dns_address address;
-    dns_address_set(&address, (const uint8_t *)"\x0a\0\0\1", 4, 3);
+    struct dns_single address;
+    dns_single_address(&address, (const uint8_t *)"\x0a\0\0\1", 4, 3);
     check_answer(out, dns_write(&style, &query, &address.template, is_tcp, out), limit);
     return 0;
 }

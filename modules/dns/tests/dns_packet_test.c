@@ -284,6 +284,43 @@ static void paths(void **state) {
     assert_false(dns_path_find(&path, &query, 2, is_zone, NULL));
 }
 
+static void reverse_names(void **state) {
+    static const uint8_t v4[16] = "\0\0\0\0\0\0\0\0\0\0\xff\xff\x0a\0\0\1",
+                         v6[16] = "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x0f";
+    uint8_t address[16];
+    (void)state;
+    struct dns_query query = ask("1.0.0.10.IN-ADDR.arpa", DNS_PTR, -1);
+    assert_int_equal(dns_reverse_read(&query, address), DNS_REVERSE_WHOLE);
+    assert_memory_equal(address, v4, 16);
+    query = ask("F.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa", DNS_PTR, -1);
+    assert_int_equal(dns_reverse_read(&query, address), DNS_REVERSE_WHOLE);
+    assert_memory_equal(address, v6, 16);
+    static const char *const parts[] = {"0.0.10.in-addr.arpa",
+                                        "in-addr.arpa",
+                                        "256.0.0.10.in-addr.arpa",
+                                        "x.0.0.10.in-addr.arpa",
+                                        "1.2.0.0.10.in-addr.arpa",
+                                        "0010.0.0.10.in-addr.arpa",
+                                        "8.b.d.0.1.0.0.2.ip6.arpa",
+                                        "ip6.arpa",
+                                        "g.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa",
+                                        "00.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"};
+    for (size_t i = 0; i < CO_COUNT(parts); i++) {
+        query = ask(parts[i], DNS_PTR, -1);
+        if (dns_reverse_read(&query, address) != DNS_REVERSE_PART) fail_msg("%s", parts[i]);
+    }
+    query = ask("1.0.0.10.xin-addr.arpa", DNS_PTR, -1);
+    assert_int_equal(dns_reverse_read(&query, address), DNS_REVERSE_NOT);
+    struct dns_name name;
+    struct dns_single single;
+    query = ask("1.0.0.10.in-addr.ARPA", DNS_PTR, -1);
+    assert_true(dns_name_full(&name, "n1", "node", "dc1", &style.domain));
+    dns_single_pointer(&single, &name, 0);
+    struct seen seen = read_back(dns_write(&style, &query, &single.template, false, out));
+    has(&seen, "1.0.0.10.in-addr.ARPA.\t0\tIN\tPTR\tn1.node.dc1.consul.");
+    forget(&seen);
+}
+
 static void ttl_patterns(void **state) {
     struct co_pair pairs[] = {{"*", "5s"}, {"we*", "9s"}, {"Web", "7s"}, {"webhook*", "11s"}};
     struct dns_config config = {.service_ttl = {pairs, CO_COUNT(pairs)}, .node_ttl = {3 * CO_SECOND}};
@@ -589,10 +626,10 @@ static void negative(void **state) {
 }
 
 static void address_zone(void **state) {
-    struct dns_address address;
+    struct dns_single address;
     struct dns_query query = ask("0A000001.addr.dc1.consul", DNS_SRV, -1);
     (void)state;
-    dns_address_set(&address, (const uint8_t *)"\x0a\0\0\1", 4, 3);
+    dns_single_address(&address, (const uint8_t *)"\x0a\0\0\1", 4, 3);
     struct seen seen = read_back(dns_write(&style, &query, &address.template, false, out));
     has(&seen, "0a000001.addr.dc1.consul.\t3\tIN\tA\t10.0.0.1");
     forget(&seen);
@@ -635,6 +672,7 @@ int main(void) {
         cmocka_unit_test_setup(odd_question, set_up),
         cmocka_unit_test_setup(client_subnet, set_up),
         cmocka_unit_test_setup(paths, set_up),
+        cmocka_unit_test_setup(reverse_names, set_up),
         cmocka_unit_test_setup(ttl_patterns, set_up),
         cmocka_unit_test_setup(addresses, set_up),
         cmocka_unit_test_setup(services_with_targets, set_up),
