@@ -68,6 +68,7 @@ struct answers {
     struct co_arena arena; /* of the evaluation under way */
     struct co_buffer key;
     uint32_t seen[SEEN_SLOTS];
+    bool is_closing;
 };
 
 /* --- answers --- */
@@ -361,8 +362,13 @@ void answers_drop_all(struct co_state *state) {
 
 /* --- asking --- */
 
+static co_status fail_closing(struct co_error *error) {
+    return co_fail(error, CO_CANCELLED, "the agent is shutting down");
+}
+
 /* Does the consensus let this server answer? Leadership is what `default` and `consistent` rest on. */
 static co_status may_answer(struct co_agent *agent, const struct co_ask *ask, struct co_error *error) {
+    if (agent->state->answers->is_closing) return fail_closing(error); /* who is told so may ask again at once */
     if (ask->consistency == CO_READ_STALE) return CO_OK;
     struct co_consensus_status consensus = {0};
     agent->consensus.ops->status(agent->consensus.self, &consensus);
@@ -524,7 +530,8 @@ void answers_close(struct co_state *state) {
     struct answers *answers = state->answers;
     co_defer_stop(state->agent->loop, &answers->deliver);
     struct co_error error;
-    co_fail(&error, CO_CANCELLED, "the agent is shutting down");
+    answers->is_closing = true;
+    fail_closing(&error);
     while (answers->newest) {
         struct question *question = answers->newest;
         question_deliver(question, CO_CANCELLED, &error, true);

@@ -9,15 +9,13 @@
 #include "cohort/method.h"
 #include "cohort/metrics.h"
 #include "cohort/module.h"
+#include "cohort/testing.h"
 
-/* --- loop_uv.c --- */
-CO_EXPORT struct co_loop *co_loop_new(void);
+/* --- loop_uv.c; more in cohort/testing.h --- */
 CO_EXPORT void co_loop_run(struct co_loop *);  /* until co_loop_stop and all jobs are done */
 CO_EXPORT void co_loop_stop(struct co_loop *); /* ends run after this turn */
-CO_EXPORT void co_loop_free(struct co_loop *); /* every co_io must be freed, every timer stopped */
+CO_EXPORT bool co_loop_is_stopping(const struct co_loop *);
 CO_EXPORT void co_loop_on_signal(struct co_loop *, int signum, void (*fire)(void *arg, int signum), void *arg);
-CO_EXPORT bool co_loop_turn(struct co_loop *,
-                            uint64_t wait_ms_max); /* tests: one turn; false when nothing is left to wait for */
 
 /* --- log.c --- */
 struct co_log_settings {
@@ -28,7 +26,6 @@ struct co_log_settings {
 CO_EXPORT co_status co_log_open(const struct co_log_settings *, struct co_error *);
 CO_EXPORT bool co_log_level_parse(const char *text, enum co_log_level *out); /* trace debug info warn err(or) */
 CO_EXPORT bool co_log_set_level(const char *text);
-CO_EXPORT struct co_log *co_log_named(const char *name); /* "agent.http"; the same name gives the same log */
 CO_EXPORT void co_log_close(void);
 
 /* --- metrics.c --- */

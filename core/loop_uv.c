@@ -350,6 +350,10 @@ void co_loop_stop(struct co_loop *loop) {
     uv_stop(&loop->uv);
 }
 
+bool co_loop_is_stopping(const struct co_loop *loop) {
+    return loop->is_stopping;
+}
+
 /* Waits by itself: uv_run(UV_RUN_ONCE) polls without a bound when no timer is left after it has run those that were due. */
 bool co_loop_turn(struct co_loop *loop, uint64_t wait_ms_max) {
     uv_update_time(&loop->uv);

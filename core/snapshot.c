@@ -190,6 +190,9 @@ static void slice_done(void *arg) {
         return;
     }
     bool is_last = snapshot->is_last;
+    /* The loop waits for all jobs: an agent that stops must not wait for gigabytes. */
+    if (!snapshot->status && !is_last && co_loop_is_stopping(snapshot->state->agent->loop))
+        snapshot->status = co_fail(&snapshot->error, CO_CANCELLED, "the agent is shutting down");
     if (!snapshot->status && !is_last) fill_frame(snapshot);
     if (snapshot->status || is_last)
         snapshot_finish(snapshot);

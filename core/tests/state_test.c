@@ -304,6 +304,38 @@ static void test_blocking_read_ends(void **state) {
     assert_int_equal(co_state_open(&world->agent, NULL), CO_OK);
 }
 
+/* Someone who asks again as soon as an answer comes, as a watching client does. */
+struct asker {
+    struct world *world;
+    int calls;
+    co_status status;
+};
+
+static void ask_again(void *arg, co_status status, const struct co_error *error, struct co_answer *answer) {
+    struct asker *asker = arg;
+    (void)error, (void)answer;
+    asker->status = status;
+    if (++asker->calls >= 3) return;
+    struct row request = {.key = "a"};
+    struct co_ask question = {
+        .method = &methods[1], .request = &request, .view = &view, .min_index = 1, .wait_ns = 60 * CO_SECOND};
+    co_ask(asker->world->ctx, &question, ask_again, asker);
+}
+
+static void test_nobody_waits_for_a_closed_state(void **state) {
+    struct world *world = *state;
+    struct asker asker = {.world = world};
+    put(world, "a");
+    struct row request = {.key = "a"};
+    struct co_ask question = {
+        .method = &methods[1], .request = &request, .view = &view, .min_index = 1, .wait_ns = 60 * CO_SECOND};
+    assert_non_null(co_ask(world->ctx, &question, ask_again, &asker));
+    co_state_close(&world->agent);
+    assert_int_equal(asker.calls, 3);
+    assert_int_equal(asker.status, CO_CANCELLED);
+    assert_int_equal(co_state_open(&world->agent, NULL), CO_OK);
+}
+
 static void test_consistent_read(void **state) {
     struct world *world = *state;
     struct seen seen = {0};
@@ -421,6 +453,32 @@ static void test_snapshot(void **state) {
     unlink(path);
 }
 
+static void stop_loop(void *arg) {
+    co_loop_stop(((struct world *)arg)->agent.loop);
+}
+
+/* An agent that stops does not wait for a large snapshot to be written to its end. */
+static void test_snapshot_is_given_up_when_the_loop_stops(void **state) {
+    struct world *world = *state;
+    char path[] = "/tmp/cohort-snapshot-XXXXXX", temporary[64], key[400];
+    close(mkstemp(path));
+    unlink(path);
+    for (int i = 0; i < 3000; i++) { /* several slices */
+        snprintf(key, sizeof key, "k%0390d", i);
+        put(world, key);
+    }
+    struct saved saved = {0};
+    struct co_defer defer = {0};
+    co_state_snapshot(world->ctx, path, snapshot_done, &saved);
+    co_defer_start(world->agent.loop, &defer, stop_loop, world);
+    co_loop_run(world->agent.loop);
+    assert_int_equal(saved.calls, 1);
+    assert_int_equal(saved.status, CO_CANCELLED);
+    snprintf(temporary, sizeof temporary, "%s.tmp", path);
+    assert_int_not_equal(access(path, F_OK), 0);
+    assert_int_not_equal(access(temporary, F_OK), 0);
+}
+
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
@@ -429,10 +487,12 @@ int main(void) {
         T(test_answers_are_shared_until_their_data_changes),
         T(test_blocking_read_wakes_for_its_own_prefix),
         T(test_blocking_read_ends),
+        T(test_nobody_waits_for_a_closed_state),
         T(test_consistent_read),
         T(test_leadership_drops_answers),
         T(test_cache_against_a_twin),
         T(test_snapshot),
+        T(test_snapshot_is_given_up_when_the_loop_stops),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -113,7 +113,11 @@ static void written(void *arg, co_status status, const struct co_error *error, u
     if (status) {
         solo->snapshot_retry_ms =
             solo->snapshot_ms + (uint64_t)(co_ctx_agent(solo->ctx)->raft_snapshot_interval.ns / CO_MILLISECOND);
-        co_log_error(solo->log, "cannot write a snapshot", "error=%s", error ? error->text : co_status_text(status));
+        if (status == CO_CANCELLED)
+            co_log_info(solo->log, "gave up a snapshot", "reason=%s", error ? error->text : co_status_text(status));
+        else
+            co_log_error(solo->log, "cannot write a snapshot", "error=%s",
+                         error ? error->text : co_status_text(status));
         return;
     }
     solo->wants_snapshot = false;
