@@ -35,6 +35,15 @@ command -v redis-server >/dev/null || { echo "SKIP: no redis-server here (Debian
 redis_port=$(free_port) http_port=$(free_port) dns_port=$(free_port)
 redis-server --port "$redis_port" --bind 127.0.0.1 --save '' --daemonize no >/dev/null 2>&1 &
 redis_pid=$!
+tries=0
+until redis-cli -p "$redis_port" ping 2>/dev/null | grep -q PONG; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 100 ] || fail "redis-server did not start"
+    sleep 0.1
+done
+LD_LIBRARY_PATH=$work/prefix/lib "$work/check_redis/build/check_redis_conformance" "$redis_port" >"$work/conformance.log" ||
+    fail "the Redis checker does not conform: $(cat "$work/conformance.log")"
+echo "ok: the Redis checker passes the conformance suite, built outside the tree"
 cat >"$work/agent.hcl" <<EOF
 modules {
   checker "redis" { path = "$work/check_redis/build/check_redis.so" }
