@@ -111,7 +111,7 @@ static void route(struct http_exchange *exchange) {
 
 static size_t route_body_max(const struct http_exchange *exchange) {
     return exchange->target && exchange->target->route->body_max ? exchange->target->route->body_max
-                                                                 : HTTP_BODY_DEFAULT;
+                                                                 : exchange->server->body_default;
 }
 
 struct framing {
@@ -119,11 +119,15 @@ struct framing {
     bool is_chunked;
 };
 
-static enum MHD_Result count_framing(void *arg, enum MHD_ValueKind kind, const char *name, const char *value) {
+/* Looks at every header of every request: lengths first. */
+static enum MHD_Result count_framing(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_size,
+                                     const char *value, size_t value_size) {
+    static const char length[] = MHD_HTTP_HEADER_CONTENT_LENGTH, encoding[] = MHD_HTTP_HEADER_TRANSFER_ENCODING;
     struct framing *framing = arg;
     (void)kind;
-    if (strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0) framing->lengths++;
-    if (strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0) {
+    (void)value_size;
+    if (name_size == sizeof length - 1 && strcasecmp(name, length) == 0) framing->lengths++;
+    if (name_size == sizeof encoding - 1 && strcasecmp(name, encoding) == 0) {
         framing->encodings++;
         framing->is_chunked = value && strcasecmp(value, "chunked") == 0;
     }
@@ -133,7 +137,7 @@ static enum MHD_Result count_framing(void *arg, enum MHD_ValueKind kind, const c
 /* Two opinions on where a body ends are how requests are smuggled past a proxy (RFC 9112 section 6.3); MHD takes one of them. */
 static bool is_framed_badly(struct http_exchange *exchange) {
     struct framing framing = {0};
-    MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, count_framing, &framing);
+    MHD_get_connection_values_n(exchange->connection, MHD_HEADER_KIND, count_framing, &framing);
     return framing.lengths + framing.encodings > 1 || (framing.encodings && !framing.is_chunked);
 }
 
@@ -154,8 +158,8 @@ static void on_head(struct http_exchange *exchange, const char *method) {
     exchange->uri_status = http_uri_parse(text, exchange->uri.path_size, &exchange->uri);
     if (exchange->uri_status == CO_OK) route(exchange);
     http->path = exchange->uri.path ? exchange->uri.path : "";
-    if (http->verb == CO_GET) return; /* take_body looks, should it have a body */
     exchange->is_framed_badly = is_framed_badly(exchange);
+    if (http->verb == CO_GET) return; /* take_body measures, should it have a body */
     const char *length = header(exchange, MHD_HTTP_HEADER_CONTENT_LENGTH);
     uint64_t size = length ? strtoull(length, NULL, 10) : 0;
     if (size > route_body_max(exchange)) {
@@ -169,7 +173,6 @@ static void on_head(struct http_exchange *exchange, const char *method) {
 /* What is too large is read on for a while and dropped: a client that still sends would not see the answer. */
 static bool take_body(struct http_exchange *exchange, const char *data, size_t size) {
     size_t max = route_body_max(exchange);
-    if (exchange->http.verb == CO_GET && exchange->body_seen == 0 && is_framed_badly(exchange)) return false;
     exchange->body_seen += size;
     if (exchange->body_seen > max) exchange->is_too_large = true;
     if (!exchange->is_too_large) co_buffer_add(&exchange->body, data, size);

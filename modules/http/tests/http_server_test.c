@@ -221,13 +221,16 @@ static struct http_settings fresh_settings(void) {
         .rules = {.max_header_bytes = 16384}, .idle_timeout = {120 * CO_SECOND}, .connections_max = 100};
 }
 
+static struct co_limits fake_limits; /* of the next agent */
+
 static void start_with(struct http_settings settings, const char *address) {
     struct co_error error = {0};
     memset(&fake, 0, sizeof fake);
     fake.index = 7;
     fake.has_leader = true;
     fake.loop = co_loop_new();
-    fake.settings = (struct co_agent_settings){.datacenter = "dc1", .client_addr = address, .addresses = {.http = ""}};
+    fake.settings = (struct co_agent_settings){
+        .datacenter = "dc1", .client_addr = address, .addresses = {.http = ""}, .limits = fake_limits};
     fake.agent = (struct co_agent){.loop = fake.loop, .settings = &fake.settings};
     fake.agent.metrics = co_metrics_new(fake.loop, "consul", NULL);
     fake.ctx = (struct co_ctx){.agent = &fake.agent, .log = co_log_named("agent.http")};
@@ -521,6 +524,8 @@ static void ambiguous_requests_are_refused(void **state) {
         "PUT /v1/put HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip\r\n\r\nabc",
         "PUT /v1/put HTTP/1.1\r\n" HOST "Content-Length: x\r\n\r\nabc",
         "GET /v1/thing/a HTTP/1.1\r\n" HOST "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+        "GET /v1/thing/a HTTP/1.1\r\n" HOST "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /x",
+        "GET /v1/thing/a HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n0\r\n\r\n",
         "GET /v1/thing/a b HTTP/1.1\r\n" HOST "\r\n",
         "GET /v1/thing/a HTTP/1.1\r\n\r\n",
         "nonsense\r\n\r\n",
@@ -710,6 +715,23 @@ static void the_rules_of_http_config_hold(void **state) {
     stop(NULL);
 }
 
+static void the_limit_of_values_raises_that_of_bodies(void **state) {
+    (void)state;
+    size_t size = HTTP_BODY_DEFAULT + 1;
+    char *big = co_malloc(size);
+    memset(big, 'b', size);
+    fake_limits.kv_max_value_size = HTTP_BODY_DEFAULT * 2;
+    start_with(fresh_settings(), "127.0.0.1");
+    fake_limits.kv_max_value_size = 0;
+    struct client *client = client_new();
+    say(client, "PUT /v1/put HTTP/1.1\r\n" HOST "Content-Length: 524289\r\n\r\n");
+    say_bytes(client, big, size);
+    assert_true(hears(client, "\r\n\r\ntrue"));
+    client_free(client);
+    free(big);
+    stop(NULL);
+}
+
 static void networks_are_parsed_and_matched(void **state) {
     (void)state;
     struct http_network network, one;
@@ -748,6 +770,7 @@ int main(void) {
         SERVED(a_port_in_use_is_explained),
         cmocka_unit_test(unix_sockets_serve_too),
         cmocka_unit_test(the_rules_of_http_config_hold),
+        cmocka_unit_test(the_limit_of_values_raises_that_of_bodies),
         cmocka_unit_test(networks_are_parsed_and_matched),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
