@@ -4,8 +4,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-/* The version whose API, protocols and tags this agent speaks; tools decide by it what they may ask. */
-#define SPOKEN_VERSION "1.8.7"
+#define SPOKEN_VERSION CATALOG_SPOKEN_VERSION
 
 static void add_pair(struct co_buffer *out, const char *key, const char *value, bool is_last) {
     co_buffer_add_json_string(out, key, strlen(key));

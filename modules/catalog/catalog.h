@@ -84,6 +84,9 @@ struct catalog_node_reply {
 };
 extern const struct co_schema catalog_node_request_schema, catalog_node_reply_schema;
 
+/* The version whose API, protocols and tags this agent speaks and shows; tools decide by it what they may ask. */
+#define CATALOG_SPOKEN_VERSION "1.8.7"
+
 /* Bounds of names, so that every composite key fits CO_STORAGE_KEY_MAX. Bytes. */
 #define CATALOG_NAME_MAX 160     /* node, service name, service id */
 #define CATALOG_CHECK_ID_MAX 176 /* "service:" + service id + ":N" */

@@ -77,7 +77,7 @@ static void reconcile(struct catalog *catalog) {
     if (!is_registered(catalog, &arena, &has_node)) {
         struct co_pair service_meta[] = {{"non_voter", "false"},         {"raft_version", "3"},
                                          {"serf_protocol_current", "2"}, {"serf_protocol_max", "5"},
-                                         {"serf_protocol_min", "1"},     {"version", CO_VERSION}};
+                                         {"serf_protocol_min", "1"},     {"version", CATALOG_SPOKEN_VERSION}};
         struct catalog_service service = {.id = "consul",
                                           .service = "consul",
                                           .port = agent->ports.server,
