@@ -82,8 +82,7 @@ struct dns {
     struct dns_single single; /* the answer to the question at hand, when it is made on the spot */
     struct dns_slot *slots;
     enum co_consistency consistency; /* of this batch */
-    uint64_t applied;                /* at the begin of this batch; 0: do not use the slots */
-    bool is_quiet;                   /* the batch changes nothing that was read */
+    uint64_t applied;                /* the index of the newest entry, at the begin of this batch */
     struct dns_server server;
     struct co_log_limit failed_limit;
     /* metrics, added up over a batch */

@@ -42,7 +42,10 @@ static void begin(void *arg) {
     struct dns *dns = arg;
     const struct dns_config *config = &dns->settings.config;
     dns->began_ns = co_mono_ns();
-    dns->applied = co_state_applied(dns->ctx);
+    uint64_t applied = co_state_applied(dns->ctx);
+    if (applied < dns->applied)
+        dns_cache_clear(dns); /* a snapshot was restored: the same indexes mean other data now */
+    dns->applied = applied;
     dns->style.serial = (uint32_t)(co_wall_ns() / CO_SECOND);
     dns->consistency = CO_READ_DEFAULT;
     if (!config->allow_stale) return;
