@@ -116,7 +116,7 @@ static size_t route_body_max(const struct http_exchange *exchange) {
 
 struct framing {
     unsigned lengths, encodings;
-    bool is_chunked;
+    bool is_chunked, has_blank_name;
 };
 
 /* Looks at every header of every request: lengths first. */
@@ -126,6 +126,7 @@ static enum MHD_Result count_framing(void *arg, enum MHD_ValueKind kind, const c
     struct framing *framing = arg;
     (void)kind;
     (void)value_size;
+    if (memchr(name, ' ', name_size) || memchr(name, '\t', name_size)) framing->has_blank_name = true;
     if (name_size == sizeof length - 1 && strcasecmp(name, length) == 0) framing->lengths++;
     if (name_size == sizeof encoding - 1 && strcasecmp(name, encoding) == 0) {
         framing->encodings++;
@@ -134,11 +135,13 @@ static enum MHD_Result count_framing(void *arg, enum MHD_ValueKind kind, const c
     return MHD_YES;
 }
 
-/* Two opinions on where a body ends are how requests are smuggled past a proxy (RFC 9112 section 6.3); MHD takes one of them. */
+/* Two opinions on where a body ends are how requests are smuggled past a proxy (RFC 9112 section 6.3); MHD takes one of them. And
+ * it takes "Content-Length : 3" for a header of another name (section 5.1). */
 static bool is_framed_badly(struct http_exchange *exchange) {
     struct framing framing = {0};
     MHD_get_connection_values_n(exchange->connection, MHD_HEADER_KIND, count_framing, &framing);
-    return framing.lengths + framing.encodings > 1 || (framing.encodings && !framing.is_chunked);
+    return framing.has_blank_name || framing.lengths + framing.encodings > 1 ||
+           (framing.encodings && !framing.is_chunked);
 }
 
 /* The headers are here. Refuses at once only what is too large to be read to its end. */
@@ -269,7 +272,10 @@ static void handle(struct http_exchange *exchange) {
         http_reply_text(exchange, 503, "Agent is shutting down");
     } else if (exchange->uri_status == CO_DENIED) {
         answer_bare(exchange, 400);
-    } else if (exchange->uri_status || exchange->is_framed_badly) {
+    } else if (exchange->is_framed_badly) { /* where the next request would begin is anyone's guess */
+        http->ops->set_header(http, MHD_HTTP_HEADER_CONNECTION, "close");
+        http_reply_text(exchange, 400, "400 Bad Request");
+    } else if (exchange->uri_status) {
         http_reply_text(exchange, 400, "400 Bad Request");
     } else if (exchange->uri.path[0] == '*') {
         http->ops->reply(http, http->verb == CO_OPTIONS ? 200 : 400, NULL, co_bytes("", 0));
