@@ -49,17 +49,26 @@ static void remove_stale(const union address *address) {
     close(fd);
 }
 
-/* A number as it is, or the id of a name. */
+/* Digits only, and not the number that means "leave it" to chown. */
+static bool number_id(const char *text, unsigned *out) {
+    size_t size = strlen(text);
+    if (size == 0 || size > 10 || strspn(text, "0123456789") != size) return false;
+    unsigned long long id = strtoull(text, NULL, 10);
+    *out = (unsigned)id;
+    return id < UINT32_MAX;
+}
+
+/* The id of a name, or a number as it is. */
 static bool user_id(const char *text, unsigned *out) {
     const struct passwd *user = getpwnam(text);
     if (user) *out = user->pw_uid;
-    return user || sscanf(text, "%u", out) == 1;
+    return user || number_id(text, out);
 }
 
 static bool group_id(const char *text, unsigned *out) {
     const struct group *group = getgrnam(text);
     if (group) *out = group->gr_gid;
-    return group || sscanf(text, "%u", out) == 1;
+    return group || number_id(text, out);
 }
 
 /* Without a path, `fd` itself gets the mode: before bind, so that the file is never open to more. */

@@ -699,6 +699,19 @@ static void unix_sockets_serve_too(void **state) {
     rmdir(folder);
 }
 
+static void owners_of_sockets_are_names_or_numbers(void **state) {
+    (void)state;
+    static const char *const cases[] = {"-1", "4294967295", "99999999999", "12x", " 1", "no such user"};
+    const char *address = "unix:///tmp/http_server_test.owner";
+    for (size_t i = 0; i < CO_COUNT(cases); i++) {
+        struct http_socket_file file = {.user = cases[i]};
+        struct http_socket opened = {.fd = -1};
+        struct co_error error = {0};
+        assert_int_equal(http_socket_open(&file, address, strlen(address), 0, &opened, &error), CO_INVALID);
+        assert_holds(error.text, cases[i]);
+    }
+}
+
 static void the_rules_of_http_config_hold(void **state) {
     (void)state;
     const char *blocked[] = {"/v1/echo"}, *writers[] = {"10.0.0.0/8", "::1"};
@@ -772,6 +785,7 @@ int main(void) {
         cmocka_unit_test_setup(a_write_may_outlive_the_server, start),
         SERVED(a_port_in_use_is_explained),
         cmocka_unit_test(unix_sockets_serve_too),
+        cmocka_unit_test(owners_of_sockets_are_names_or_numbers),
         cmocka_unit_test(the_rules_of_http_config_hold),
         cmocka_unit_test(the_limit_of_values_raises_that_of_bodies),
         cmocka_unit_test(networks_are_parsed_and_matched),
