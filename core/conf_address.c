@@ -101,9 +101,7 @@ co_status co_address_guess(struct co_arena *arena, bool ipv6, const char **out, 
             if (pass == 0 && !one->is_private) continue;
             if (!found)
                 found = one;
-            else if (strcmp(one->name, found->name) == 0)
-                continue;
-            else if (strcmp(found->name, preferred) == 0)
+            else if (strcmp(one->name, found->name) == 0 || strcmp(found->name, preferred) == 0)
                 continue;
             else if (strcmp(one->name, preferred) == 0)
                 found = one;

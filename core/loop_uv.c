@@ -354,6 +354,13 @@ bool co_loop_is_stopping(const struct co_loop *loop) {
     return loop->is_stopping;
 }
 
+static bool has_posts(struct co_loop *loop) {
+    uv_mutex_lock(&loop->post_lock);
+    bool has = loop->post_first != NULL;
+    uv_mutex_unlock(&loop->post_lock);
+    return has;
+}
+
 /* Waits by itself: uv_run(UV_RUN_ONCE) polls without a bound when no timer is left after it has run those that were due. */
 bool co_loop_turn(struct co_loop *loop, uint64_t wait_ms_max) {
     uv_update_time(&loop->uv);
@@ -362,7 +369,7 @@ bool co_loop_turn(struct co_loop *loop, uint64_t wait_ms_max) {
     if (wait < 0 || wait > wait_max) wait = wait_max;
     if (wait > 0) poll(&poll_fd, 1, wait);
     uv_run(&loop->uv, UV_RUN_NOWAIT);
-    return loop->jobs > 0 || loop->heap_count > 0 || loop->defer_first != NULL || loop->post_first != NULL;
+    return loop->jobs > 0 || loop->heap_count > 0 || loop->defer_first != NULL || has_posts(loop);
 }
 
 static void close_any(uv_handle_t *handle, void *arg) {

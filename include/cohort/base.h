@@ -16,6 +16,7 @@
 #define CO_PRINTF(index, first) __attribute__((__format__(__printf__, index, first)))
 #define CO_NORETURN             __attribute__((noreturn))
 #define CO_EXPORT               __attribute__((visibility("default")))
+#define CO_NOT_NULL             __attribute__((returns_nonnull))
 #define CO_MUST_USE             __attribute__((warn_unused_result))
 #define CO_COUNT(array)         (sizeof(array) / sizeof((array)[0]))
 
@@ -90,10 +91,10 @@ static inline bool co_bytes_starts(struct co_bytes whole, struct co_bytes prefix
 CO_EXPORT int co_bytes_compare(struct co_bytes a, struct co_bytes b); /* memcmp order, shorter first */
 
 /* Allocation that aborts when memory is out (DESIGN section 7). Free with free(). */
-CO_EXPORT void *co_malloc(size_t size);
-CO_EXPORT void *co_calloc(size_t count, size_t size);
-CO_EXPORT void *co_realloc(void *old, size_t size);
-CO_EXPORT char *co_strdup(const char *text);
+CO_EXPORT void *co_malloc(size_t size) CO_NOT_NULL;
+CO_EXPORT void *co_calloc(size_t count, size_t size) CO_NOT_NULL;
+CO_EXPORT void *co_realloc(void *old, size_t size) CO_NOT_NULL;
+CO_EXPORT char *co_strdup(const char *text) CO_NOT_NULL;
 
 /* 64-bit hash of bytes for hash tables that outsiders fill: keyed per process with random data. */
 CO_EXPORT uint64_t co_hash(const void *data, size_t size);

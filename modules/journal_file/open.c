@@ -82,7 +82,7 @@ static co_status recover(struct journal_file *journal, struct co_error *error) {
     co_status status = list_segments(journal, &firsts, &count, error);
     for (size_t i = 0; i < count && !status; i++) {
         bool is_newest = i + 1 == count;
-        struct journal_file_scan scan;
+        struct journal_file_scan scan = {0};
         status = scan_segment(journal, firsts[i], is_newest, &scan, error);
         if (status) break;
         bytes += scan.bytes_read;

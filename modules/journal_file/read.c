@@ -113,7 +113,7 @@ static co_status seek(struct journal_file *journal, const struct journal_file_se
         reader->next_offset = offset;
     }
     while (reader->next_index < index) {
-        struct journal_file_record record;
+        struct journal_file_record record = {0};
         status = read_record(journal, segment, &record, error);
         if (status) return status;
         reader->next_index++;
@@ -139,7 +139,7 @@ co_status journal_file_read(void *self, uint64_t index, struct co_arena *arena, 
     co_status status = seek(journal, segment, index, error);
     if (status) return status;
     struct journal_file_reader *reader = &journal->reader;
-    struct journal_file_record record;
+    struct journal_file_record record = {0};
     status = read_record(journal, segment, &record, error);
     if (status) return status;
     uint64_t offset = reader->next_offset;

@@ -63,7 +63,7 @@ static const char *walk(struct co_txn *txn, co_table_id table, struct co_bytes f
     for (co_status status = co_cursor_seek(cursor, from, &key, &value);
          status != CO_NOT_FOUND && size < sizeof out - 600; status = co_cursor_next(cursor, &key, &value)) {
         if (status) {
-            size += (size_t)snprintf(out + size, sizeof out - size, "(%s)", co_status_name(status));
+            snprintf(out + size, sizeof out - size, "(%s)", co_status_name(status));
             break;
         }
         size += (size_t)snprintf(out + size, sizeof out - size, "%s%.*s=%.*s", size ? " " : "", (int)key.size,
