@@ -10,7 +10,9 @@
 #include <cohort/loop.h>
 #include <cohort/module.h>
 
-#define SOLO_IN_JOURNAL_MAX    2u                        /* batches handed over and not yet durable */
+/* Batches handed over and not yet durable. With one, the next batch grows while the disk works: fewer and larger syncs than with
+ * two, measured as a third more writes per second from 64 clients. */
+#define SOLO_IN_JOURNAL_MAX    1u
 #define SOLO_BATCHES           (SOLO_IN_JOURNAL_MAX + 1) /* and the one being applied */
 #define SOLO_BATCH_ENTRIES_MAX 1024u                     /* keeps one transaction, and so one turn of the loop, short */
 #define SOLO_BATCH_BYTES_MAX   ((size_t)8 << 20)
