@@ -99,14 +99,9 @@ co_status co_address_guess(struct co_arena *arena, bool ipv6, const char **out, 
             bool is_loopback = (one->flags & IFF_LOOPBACK) != 0;
             if (one->is_ipv6 != ipv6 || one->is_link_local || is_loopback != (pass == 2)) continue;
             if (pass == 0 && !one->is_private) continue;
-            if (!found)
-                found = one;
-            else if (strcmp(one->name, found->name) == 0 || strcmp(found->name, preferred) == 0)
-                continue;
-            else if (strcmp(one->name, preferred) == 0)
-                found = one;
-            else
-                is_ambiguous = true;
+            if (found && (strcmp(one->name, found->name) == 0 || strcmp(found->name, preferred) == 0)) continue;
+            is_ambiguous = found && strcmp(one->name, preferred) != 0; /* the preferred one ends all doubt */
+            if (!is_ambiguous) found = one;
         }
     if (!found)
         return co_fail(error, CO_INVALID, "this machine has no usable IPv%d address; set \"advertise_addr\"",

@@ -3,6 +3,7 @@
  * File: "COHORTSN" | version u32 | index u64 | frames. Frame: raw size u32 | stored size u32 | CRC-32C of both sizes and the stored
  * bytes u32 | stored bytes (lz4, or raw when the sizes are equal). Raw frame: rows of table u16 | key size u16 | value size u32 |
  * key | value. All little endian. A frame of raw size 0 ends the file. */
+#include "cohort/bytes.h"
 #include "state.h"
 
 #include <errno.h>
@@ -45,27 +46,15 @@ struct snapshot {
 };
 
 static void add_u16(struct co_buffer *out, uint16_t value) {
-    uint8_t raw[2] = {(uint8_t)value, (uint8_t)(value >> 8)};
+    uint8_t raw[2];
+    co_put_u16(raw, value);
     co_buffer_add(out, raw, 2);
-}
-
-static void set_u32(void *out, uint32_t value) {
-    uint8_t *at = out;
-    for (int i = 0; i < 4; i++) at[i] = (uint8_t)(value >> (8 * i));
 }
 
 static void add_u32(struct co_buffer *out, uint32_t value) {
     uint8_t raw[4];
-    set_u32(raw, value);
+    co_put_u32(raw, value);
     co_buffer_add(out, raw, 4);
-}
-
-static uint32_t get_u32(const uint8_t *in) {
-    return (uint32_t)in[0] | (uint32_t)in[1] << 8 | (uint32_t)in[2] << 16 | (uint32_t)in[3] << 24;
-}
-
-static uint64_t get_u64(const uint8_t *in) {
-    return (uint64_t)get_u32(in) | (uint64_t)get_u32(in + 4) << 32;
 }
 
 /* --- writing --- */
@@ -135,9 +124,9 @@ static void add_frame(struct co_buffer *out, const struct co_buffer *raw) {
         packed = (int)raw->size;
         if (packed) memcpy(room + FRAME_HEADER, raw->data, raw->size);
     }
-    set_u32(room, (uint32_t)raw->size);
-    set_u32(room + 4, (uint32_t)packed);
-    set_u32(room + 8, co_crc32c(co_crc32c(0, room, 8), room + FRAME_HEADER, (size_t)packed));
+    co_put_u32(room, (uint32_t)raw->size);
+    co_put_u32(room + 4, (uint32_t)packed);
+    co_put_u32(room + 8, co_crc32c(co_crc32c(0, room, 8), room + FRAME_HEADER, (size_t)packed));
     out->size = at + FRAME_HEADER + (size_t)packed;
 }
 
@@ -284,12 +273,12 @@ static co_status read_frame(struct reader *reader, struct co_error *error) {
     uint8_t header[FRAME_HEADER];
     co_status status = read_exact(reader, header, sizeof header, error);
     if (status) return status;
-    uint32_t raw_size = get_u32(header), stored_size = get_u32(header + 4);
+    uint32_t raw_size = co_get_u32(header), stored_size = co_get_u32(header + 4);
     if (raw_size > FRAME_MAX || stored_size > raw_size) return corrupt(reader, error, "a frame has an impossible size");
     reader->stored.size = reader->raw.size = 0;
     status = read_exact(reader, co_buffer_room(&reader->stored, stored_size + 1), stored_size, error);
     if (status) return status;
-    if (co_crc32c(co_crc32c(0, header, 8), reader->stored.data, stored_size) != get_u32(header + 8))
+    if (co_crc32c(co_crc32c(0, header, 8), reader->stored.data, stored_size) != co_get_u32(header + 8))
         return corrupt(reader, error, "the checksum of a frame is wrong");
     char *raw = co_buffer_room(&reader->raw, raw_size + 1);
     if (stored_size == raw_size) {
@@ -305,8 +294,8 @@ static co_status load_rows(struct reader *reader, struct co_txn *txn, struct co_
     const uint8_t *at = (const uint8_t *)reader->raw.data, *end = at + reader->raw.size;
     while (at < end) {
         if ((size_t)(end - at) < ROW_HEADER) return corrupt(reader, error, "a row is cut short");
-        co_table_id table = (co_table_id)(at[0] | at[1] << 8);
-        size_t key_size = (size_t)(at[2] | at[3] << 8), value_size = get_u32(at + 4);
+        co_table_id table = co_get_u16(at);
+        size_t key_size = co_get_u16(at + 2), value_size = co_get_u32(at + 4);
         at += ROW_HEADER;
         if (key_size == 0 || key_size > CO_STORAGE_KEY_MAX || (size_t)(end - at) < key_size + value_size)
             return corrupt(reader, error, "a row has impossible sizes");
@@ -334,11 +323,11 @@ static co_status restore(struct co_state *state, struct reader *reader, struct c
     co_status status = read_exact(reader, header, sizeof header, error);
     if (status) return status;
     if (memcmp(header, magic, 8) != 0) return corrupt(reader, error, "this is not a snapshot of Cohort");
-    if (get_u32(header + 8) != VERSION)
+    if (co_get_u32(header + 8) != VERSION)
         return co_fail(error, CO_UNSUPPORTED,
                        "snapshot %s has version %u, this agent reads %u; use the agent that wrote it", reader->path,
-                       get_u32(header + 8), VERSION);
-    *index = get_u64(header + 12);
+                       co_get_u32(header + 8), VERSION);
+    *index = co_get_u64(header + 12);
     struct clearing clearing = {.txn = txn, .error = error};
     co_registry_tables(state->agent->registry, clear_table, &clearing);
     if (clearing.status) return clearing.status;

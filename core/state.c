@@ -1,5 +1,6 @@
 /* The write path's second half: commands in, one storage transaction per committed batch, answers out (DESIGN section 4).
  * Knows no consensus and no storage by name; they reach it through their interfaces. */
+#include "cohort/bytes.h"
 #include "state.h"
 
 #include <stdlib.h>
@@ -19,16 +20,6 @@ struct co_ticket {
     uint8_t command[];
 };
 
-static void put_u64(uint8_t *out, uint64_t value) {
-    for (int i = 0; i < 8; i++) out[i] = (uint8_t)(value >> (8 * i));
-}
-
-static uint64_t get_u64(const uint8_t *in) {
-    uint64_t value = 0;
-    for (int i = 7; i >= 0; i--) value = value << 8 | in[i];
-    return value;
-}
-
 /* --- life --- */
 
 co_status state_load_applied(struct co_state *state, struct co_error *error) {
@@ -39,8 +30,8 @@ co_status state_load_applied(struct co_state *state, struct co_error *error) {
     state->applied = state->applied_term = 0;
     status = co_get(txn, CO_TABLE_META, co_bytes_text(state_applied_key), &value);
     if (status == CO_OK && value.size == 16) {
-        state->applied = get_u64(value.data);
-        state->applied_term = get_u64((const uint8_t *)value.data + 8);
+        state->applied = co_get_u64(value.data);
+        state->applied_term = co_get_u64((const uint8_t *)value.data + 8);
     } else if (status == CO_OK) {
         status = co_fail(error, CO_CORRUPT,
                          "the storage's applied index has %zu bytes instead of 16; restore a snapshot", value.size);
@@ -53,8 +44,8 @@ co_status state_load_applied(struct co_state *state, struct co_error *error) {
 
 co_status state_save_applied(struct co_txn *txn, uint64_t index, uint64_t term, struct co_error *error) {
     uint8_t value[16];
-    put_u64(value, index);
-    put_u64(value + 8, term);
+    co_put_u64(value, index);
+    co_put_u64(value + 8, term);
     return co_put(txn, CO_TABLE_META, co_bytes_text(state_applied_key), co_bytes(value, sizeof value), error);
 }
 
@@ -304,12 +295,12 @@ co_status co_row_put(struct co_txn *txn, co_table_id table, struct co_bytes key,
 uint64_t co_index_get(struct co_txn *txn, const char *name) {
     struct co_bytes value;
     if (co_get(txn, CO_TABLE_INDEX, co_bytes_text(name), &value) || value.size != 8) return 0;
-    return get_u64(value.data);
+    return co_get_u64(value.data);
 }
 
 co_status co_index_set(struct co_txn *txn, const char *name, uint64_t index, struct co_error *error) {
     uint8_t value[8];
-    put_u64(value, index);
+    co_put_u64(value, index);
     return co_put(txn, CO_TABLE_INDEX, co_bytes_text(name), co_bytes(value, sizeof value), error);
 }
 

@@ -130,12 +130,12 @@ void local_persist_state(struct agent_local *self, const struct local_check *che
     struct co_buffer text = {0};
     uint64_t now_ms = co_loop_now_ms(self->loop), left_ms = check->ttl_due_ms > now_ms ? check->ttl_due_ms - now_ms : 0;
     if (!is_kept(self)) return;
+    int64_t expires = co_wall_ns() / CO_SECOND + (int64_t)(left_ms / 1000);
     co_buffer_add_text(&text, "{\"CheckID\":");
     co_buffer_add_json_string(&text, check->id, strlen(check->id));
     co_buffer_add_text(&text, ",\"Output\":");
     co_buffer_add_json_string(&text, check->output, strlen(check->output));
-    co_buffer_printf(&text, ",\"Status\":\"%s\",\"Expires\":%lld}", co_health_text(check->health),
-                     (long long)(co_wall_ns() / CO_SECOND + (int64_t)(left_ms / 1000)));
+    co_buffer_printf(&text, ",\"Status\":\"%s\",\"Expires\":%lld}", co_health_text(check->health), (long long)expires);
     file_write(self, STATES, check->id, co_bytes(text.data, text.size), false);
     co_buffer_fini(&text);
 }

@@ -41,18 +41,6 @@ const struct co_field *local_field(const struct co_schema *schema, const char *k
     return NULL;
 }
 
-/* "TaggedAddresses" -> "tagged_addresses". */
-static void snake(const char *name, char *out, size_t size) {
-    size_t used = 0;
-    for (size_t i = 0; name[i] && used + 2 < size; i++) {
-        bool is_upper = name[i] >= 'A' && name[i] <= 'Z', was_upper = i && name[i - 1] >= 'A' && name[i - 1] <= 'Z';
-        bool ends_acronym = was_upper && name[i + 1] >= 'a' && name[i + 1] <= 'z';
-        if (is_upper && i && (!was_upper || ends_acronym)) out[used++] = '_';
-        out[used++] = is_upper ? (char)(name[i] - 'A' + 'a') : name[i];
-    }
-    out[used] = '\0';
-}
-
 void local_report_unknown(struct local_report *report, const struct co_entry *entry,
                           const struct co_schema *const *schemas, size_t count) {
     char best[64] = "", name[64];
@@ -65,7 +53,7 @@ void local_report_unknown(struct local_report *report, const struct co_entry *en
     for (size_t i = 0; i < count; i++)
         for (size_t j = 0; schemas[i] && j < schemas[i]->count; j++) {
             const struct co_field *field = &schemas[i]->fields[j];
-            snake(field->config ? field->config : field->name, name, sizeof name);
+            co_config_key(field, name, sizeof name);
             distance = co_key_distance(name, entry->key);
             if (distance < nearest) {
                 nearest = distance;

@@ -1,32 +1,10 @@
 /* Encodes and decodes the segment header and the records. Refuses to know where the bytes come from. */
+#include "cohort/bytes.h"
 #include "format.h"
 
-#include <endian.h>
 #include <lz4.h>
 
 static const uint8_t magic[8] = {'C', 'O', 'H', 'O', 'R', 'T', 'W', 'L'};
-
-static void put32(uint8_t *at, uint32_t value) {
-    value = htole32(value);
-    memcpy(at, &value, 4);
-}
-
-static void put64(uint8_t *at, uint64_t value) {
-    value = htole64(value);
-    memcpy(at, &value, 8);
-}
-
-static uint32_t get32(const uint8_t *at) {
-    uint32_t value;
-    memcpy(&value, at, 4);
-    return le32toh(value);
-}
-
-static uint64_t get64(const uint8_t *at) {
-    uint64_t value;
-    memcpy(&value, at, 8);
-    return le64toh(value);
-}
 
 static uint32_t header_crc(const uint8_t *raw) {
     return co_crc32c(co_crc32c(0, raw + 16, JOURNAL_FILE_HEADER_SIZE - 16), raw, 12);
@@ -35,25 +13,27 @@ static uint32_t header_crc(const uint8_t *raw) {
 void journal_file_header_encode(const struct journal_file_header *header, uint8_t out[JOURNAL_FILE_HEADER_SIZE]) {
     memset(out, 0, JOURNAL_FILE_HEADER_SIZE);
     memcpy(out, magic, sizeof magic);
-    put32(out + 8, header->version);
-    put64(out + 16, header->first_index);
-    put64(out + 24, header->salt);
-    put32(out + 12, header_crc(out));
+    co_put_u32(out + 8, header->version);
+    co_put_u64(out + 16, header->first_index);
+    co_put_u64(out + 24, header->salt);
+    co_put_u32(out + 12, header_crc(out));
 }
 
 enum journal_file_header_verdict journal_file_header_decode(const uint8_t in[JOURNAL_FILE_HEADER_SIZE],
                                                             struct journal_file_header *out) {
     if (memcmp(in, magic, sizeof magic) != 0) return JOURNAL_FILE_HEADER_BAD;
     /* Magic, version and checksum stay where they are in every version, so "too new" is told from "damaged". */
-    if (get32(in + 12) != header_crc(in)) return JOURNAL_FILE_HEADER_BAD;
-    *out =
-        (struct journal_file_header){.version = get32(in + 8), .first_index = get64(in + 16), .salt = get64(in + 24)};
+    if (co_get_u32(in + 12) != header_crc(in)) return JOURNAL_FILE_HEADER_BAD;
+    *out = (struct journal_file_header){
+        .version = co_get_u32(in + 8), .first_index = co_get_u64(in + 16), .salt = co_get_u64(in + 24)};
     if (out->version != JOURNAL_FILE_VERSION) return JOURNAL_FILE_HEADER_OTHER_VERSION;
     return out->first_index > 0 ? JOURNAL_FILE_HEADER_OK : JOURNAL_FILE_HEADER_BAD;
 }
 
 uint32_t journal_file_seed(uint64_t salt) {
-    return co_crc32c(0, &(uint64_t){htole64(salt)}, 8);
+    uint8_t raw[8];
+    co_put_u64(raw, salt);
+    return co_crc32c(0, raw, sizeof raw);
 }
 
 size_t journal_file_record_span(uint32_t stored_size) {
@@ -83,34 +63,34 @@ void journal_file_record_encode(struct co_buffer *out, uint32_t seed, const stru
     }
     size_t span = journal_file_record_span((uint32_t)stored);
     memset(data + stored, 0, span - JOURNAL_FILE_RECORD_SIZE - stored);
-    put32(raw + 4, co_crc32c(seed, data, stored));
-    put32(raw + 8, (uint32_t)stored);
-    put32(raw + 12, (uint32_t)raw_size);
-    put64(raw + 16, entry->index);
-    put64(raw + 24, entry->term);
-    put32(raw + 32, batch_back);
+    co_put_u32(raw + 4, co_crc32c(seed, data, stored));
+    co_put_u32(raw + 8, (uint32_t)stored);
+    co_put_u32(raw + 12, (uint32_t)raw_size);
+    co_put_u64(raw + 16, entry->index);
+    co_put_u64(raw + 24, entry->term);
+    co_put_u32(raw + 32, batch_back);
     raw[36] = entry->type;
     raw[37] = flags;
     raw[38] = raw[39] = 0;
-    put32(raw, record_crc(raw, seed));
+    co_put_u32(raw, record_crc(raw, seed));
     out->size += span;
 }
 
 bool journal_file_record_decode(const uint8_t in[JOURNAL_FILE_RECORD_SIZE], uint32_t seed,
                                 struct journal_file_record *out) {
-    struct journal_file_record record = {.data_crc = get32(in + 4),
-                                         .stored_size = get32(in + 8),
-                                         .raw_size = get32(in + 12),
-                                         .index = get64(in + 16),
-                                         .term = get64(in + 24),
-                                         .batch_back = get32(in + 32),
+    struct journal_file_record record = {.data_crc = co_get_u32(in + 4),
+                                         .stored_size = co_get_u32(in + 8),
+                                         .raw_size = co_get_u32(in + 12),
+                                         .index = co_get_u64(in + 16),
+                                         .term = co_get_u64(in + 24),
+                                         .batch_back = co_get_u32(in + 32),
                                          .type = in[36],
                                          .flags = in[37]};
     if (record.index == 0 || record.batch_back >= record.index) return false;
     if (record.stored_size > JOURNAL_FILE_STORED_MAX || record.raw_size > CO_JOURNAL_ENTRY_MAX) return false;
     if (record.flags & ~JOURNAL_FILE_FLAG_LZ4 || in[38] || in[39]) return false;
     if (!(record.flags & JOURNAL_FILE_FLAG_LZ4) && record.raw_size != record.stored_size) return false;
-    if (get32(in) != record_crc(in, seed)) return false;
+    if (co_get_u32(in) != record_crc(in, seed)) return false;
     *out = record;
     return true;
 }

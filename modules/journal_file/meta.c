@@ -1,9 +1,9 @@
 /* The small record beside the log (term and vote): data_dir/journal/meta, replaced by writing a new file and renaming it.
  *     0 magic "COHORTMT" | 8 version u32 | 12 crc u32 of size and data | 16 size u32 | 20 data
  * One save at a time, on the thread pool, in the order of the calls. */
+#include "cohort/bytes.h"
 #include "journal_file.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -14,17 +14,6 @@
 #define HEADER_SIZE 20u
 
 static const char magic[8] = {'C', 'O', 'H', 'O', 'R', 'T', 'M', 'T'};
-
-static void put32(uint8_t *at, uint32_t value) {
-    value = htole32(value);
-    memcpy(at, &value, 4);
-}
-
-static uint32_t get32(const uint8_t *at) {
-    uint32_t value;
-    memcpy(&value, at, 4);
-    return le32toh(value);
-}
 
 static co_status replace(struct journal_file *journal, const void *bytes, size_t size, struct co_error *error) {
     int fd = openat(journal->dirfd, "meta.tmp", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -72,10 +61,10 @@ void journal_file_save_meta(void *self, struct co_bytes data, co_journal_done *d
     struct journal_file_meta *meta = co_malloc(sizeof *meta + HEADER_SIZE + data.size);
     *meta = (struct journal_file_meta){.journal = journal, .done = done, .arg = arg, .size = HEADER_SIZE + data.size};
     memcpy(meta->bytes, magic, sizeof magic);
-    put32(meta->bytes + 8, JOURNAL_FILE_VERSION);
-    put32(meta->bytes + 16, (uint32_t)data.size);
+    co_put_u32(meta->bytes + 8, JOURNAL_FILE_VERSION);
+    co_put_u32(meta->bytes + 16, (uint32_t)data.size);
     if (data.size > 0) memcpy(meta->bytes + HEADER_SIZE, data.data, data.size);
-    put32(meta->bytes + 12, co_crc32c(0, meta->bytes + 16, 4 + data.size));
+    co_put_u32(meta->bytes + 12, co_crc32c(0, meta->bytes + 16, 4 + data.size));
     *journal->metas_last = meta;
     journal->metas_last = &meta->next;
     save_next(journal);
@@ -93,12 +82,13 @@ co_status journal_file_load_meta(void *self, struct co_arena *arena, struct co_b
     close(fd);
     if (status) return status;
     bool is_ours = size >= HEADER_SIZE && size < room && memcmp(bytes, magic, sizeof magic) == 0;
-    if (is_ours && get32(bytes + 8) != JOURNAL_FILE_VERSION)
+    if (is_ours && co_get_u32(bytes + 8) != JOURNAL_FILE_VERSION)
         return co_fail(error, CO_UNSUPPORTED,
                        "%s/meta: format version %" PRIu32
                        ", this program knows version %u; start the version of cohort that wrote it",
-                       journal->dir, get32(bytes + 8), JOURNAL_FILE_VERSION);
-    if (!is_ours || get32(bytes + 16) != size - HEADER_SIZE || get32(bytes + 12) != co_crc32c(0, bytes + 16, size - 16))
+                       journal->dir, co_get_u32(bytes + 8), JOURNAL_FILE_VERSION);
+    if (!is_ours || co_get_u32(bytes + 16) != size - HEADER_SIZE ||
+        co_get_u32(bytes + 12) != co_crc32c(0, bytes + 16, size - 16))
         return co_fail(error, CO_CORRUPT,
                        "%s/meta: damaged; restore the file from a backup (it holds the term and the vote, and must not "
                        "be made up)",

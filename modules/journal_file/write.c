@@ -76,6 +76,7 @@ static struct journal_file_part *add_part(struct journal_file_writer *writer, ui
         writer->part_capacity = writer->part_capacity ? writer->part_capacity * 2 : 2;
         writer->parts = co_realloc(writer->parts, writer->part_capacity * sizeof *writer->parts);
     }
+    co_assert(writer->parts);
     struct journal_file_part *part = &writer->parts[writer->part_count++];
     *part = (struct journal_file_part){.first = first,
                                        .last = first - 1,

@@ -1,24 +1,13 @@
 /* A journal segment of arbitrary bytes: the scan must end, stay in bounds, and what it accepts must be readable. Since random
  * bytes never carry a right checksum, inputs that begin with an odd byte get their checksums put right first. */
+#include "cohort/bytes.h"
 #include "journal_file/segment.h"
 
-#include <endian.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void put32(uint8_t *at, uint32_t value) {
-    value = htole32(value);
-    memcpy(at, &value, 4);
-}
-
-static uint32_t get32(const uint8_t *at) {
-    uint32_t value;
-    memcpy(&value, at, 4);
-    return le32toh(value);
-}
 
 /* A good header, and good checksums for every record that the sizes lead to. A record whose last byte is 0xee keeps its data's
  * checksum as it is. */
@@ -29,10 +18,11 @@ static void mend(uint8_t *bytes, size_t size) {
     uint32_t seed = journal_file_seed(header.salt);
     for (size_t at = JOURNAL_FILE_HEADER_SIZE; size - at >= JOURNAL_FILE_RECORD_SIZE;) {
         uint8_t *raw = bytes + at;
-        size_t stored = get32(raw + 8), room = size - at - JOURNAL_FILE_RECORD_SIZE;
-        if (raw[39] != 0xee && stored <= room) put32(raw + 4, co_crc32c(seed, raw + JOURNAL_FILE_RECORD_SIZE, stored));
+        size_t stored = co_get_u32(raw + 8), room = size - at - JOURNAL_FILE_RECORD_SIZE;
+        if (raw[39] != 0xee && stored <= room)
+            co_put_u32(raw + 4, co_crc32c(seed, raw + JOURNAL_FILE_RECORD_SIZE, stored));
         raw[38] = raw[39] = 0;
-        put32(raw, co_crc32c(seed, raw + 4, JOURNAL_FILE_RECORD_SIZE - 4));
+        co_put_u32(raw, co_crc32c(seed, raw + 4, JOURNAL_FILE_RECORD_SIZE - 4));
         size_t span = stored <= room ? journal_file_record_span((uint32_t)stored) : 8;
         if (span > size - at) break;
         at += span;
