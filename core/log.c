@@ -13,7 +13,15 @@
 #include <unistd.h>
 
 enum { LINE_MAX_BYTES = 8192 };
-static const char FIELD_SEPARATOR = '\x1f'; /* stands for the blanks between fields while values are formatted */
+
+/* Stands for the blanks between fields while values are formatted. Random, so that no value can hold it and forge a field. */
+static char separator[12];
+__attribute__((constructor)) static void separator_init(void) {
+    uint8_t raw[sizeof separator - 1];
+    co_random_bytes(raw, sizeof raw);
+    for (size_t i = 0; i < sizeof raw; i++)
+        separator[i] = (char)(raw[i] % 31 + 1); /* no NUL, no conversion, no blank */
+}
 
 struct co_log {
     struct co_log *next;
@@ -112,8 +120,12 @@ static void add_value(struct co_buffer *line, const char *value) {
 }
 
 static void add_fields(struct co_buffer *line, char *fields) {
-    char separator[2] = {FIELD_SEPARATOR, '\0'}, *rest = NULL;
-    for (char *field = strtok_r(fields, separator, &rest); field; field = strtok_r(NULL, separator, &rest)) {
+    for (char *field = fields, *next; field; field = next) {
+        next = strstr(field, separator);
+        if (next) {
+            *next = '\0';
+            next += sizeof separator - 1;
+        }
         char *equals = strchr(field, '=');
         if (!equals) continue;
         *equals = '\0';
@@ -131,10 +143,14 @@ static void add_fields(struct co_buffer *line, char *fields) {
 
 void co_log_write(struct co_log *log, enum co_log_level level, const char *message, const char *fields, ...) {
     if (!co_log_wants(log, level)) return;
-    char format[512], values[LINE_MAX_BYTES];
-    snprintf(format, sizeof format, "%s", fields);
-    for (char *c = format; *c; c++)
-        if (*c == ' ') *c = FIELD_SEPARATOR;
+    char format[1024], values[LINE_MAX_BYTES];
+    size_t used = 0;
+    for (const char *c = fields; *c && used + sizeof separator < sizeof format; c++) {
+        size_t size = *c == ' ' ? sizeof separator - 1 : 1;
+        memcpy(format + used, *c == ' ' ? separator : c, size);
+        used += size;
+    }
+    format[used] = '\0';
     va_list args;
     va_start(args, fields);
 #pragma GCC diagnostic push
@@ -148,8 +164,8 @@ void co_log_write(struct co_log *log, enum co_log_level level, const char *messa
     struct tm utc;
     gmtime_r(&seconds, &utc);
     char stamp[40];
-    size_t used = strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(stamp + used, sizeof stamp - used, ".%03dZ", (int)(now % CO_SECOND / CO_MILLISECOND));
+    size_t date = strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(stamp + date, sizeof stamp - date, ".%03dZ", (int)(now % CO_SECOND / CO_MILLISECOND));
 
     const char *name = log ? log->name : "agent";
     struct co_buffer line = {0};
