@@ -5,7 +5,7 @@
 
 With --cohort the settings tables of the module pages are compared with what the program prints.
 """
-import argparse, pathlib, re, subprocess, sys
+import argparse, pathlib, re, subprocess, sys, tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 problems = []
@@ -107,6 +107,23 @@ def check_pages(cohort):
                 problem(page, 1, f"the setting `{setting['Key']}` is missing from the page")
 
 
+def check_fragments(cohort):
+    """Every HCL fragment of the pages, and every file in etc/, is a configuration that the program accepts."""
+    if not cohort:
+        return
+    pages = [ROOT / "README.md", *sorted((ROOT / "modules").glob("*/README.md"))]
+    texts = [(path, path.read_text()) for path in [ROOT / "etc/agent.conf", *sorted((ROOT / "etc/examples").iterdir())]]
+    for page in pages:
+        texts += [(page, block) for block in re.findall(r"```hcl\n(.*?)```", page.read_text(), re.S)]
+    with tempfile.TemporaryDirectory() as folder:
+        for path, text in texts:
+            file = pathlib.Path(folder, "fragment.hcl")
+            file.write_text(text + ("" if re.search(r"^data_dir", text, re.M) else f'\ndata_dir = "{folder}/data"\n'))
+            done = subprocess.run([cohort, "validate", str(file)], capture_output=True, text=True)
+            if done.returncode:
+                problem(path, 1, "a fragment is refused by `cohort validate`: " + done.stderr.strip().replace(folder + "/", ""))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cohort", help="the program, to compare pages with")
@@ -115,6 +132,7 @@ def main():
     check_calls()
     check_headers()
     check_pages(arguments.cohort)
+    check_fragments(arguments.cohort)
     for text in problems:
         print(text)
     print(f"{len(problems)} problems")
