@@ -9,7 +9,7 @@ enum {
     SPARE_MAX = 256,
     KEEP_ARENA_BYTES = 16 * 1024, /* of an exchange's memory kept for the next one */
     KEEP_BODY_BYTES = 4 * 1024,
-    DRAIN_BYTES = 1 << 20, /* read and thrown away behind a body that is too large, so that the client sees why */
+    DRAIN_BYTES = 16 << 20, /* read and thrown away behind a body that is too large, so that the client sees why */
 };
 
 /* --- birth and death --- */
