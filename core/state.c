@@ -3,6 +3,8 @@
 #include "cohort/bytes.h"
 #include "state.h"
 
+#include "registry.h"
+
 #include <stdlib.h>
 
 enum { COMMAND_HEADER = 3, IDLE_TICKETS_MAX = 256, TICKET_KEEP_BYTES = 4096 };
@@ -61,6 +63,7 @@ co_status co_state_open(struct co_agent *agent, struct co_error *error) {
 void co_state_close(struct co_agent *agent) {
     struct co_state *state = agent->state;
     if (!state) return;
+    co_defer_stop(agent->loop, &state->leadership);
     snapshot_abandon(state);
     answers_close(state);
     watches_fini(&state->watches);
@@ -268,8 +271,23 @@ co_status co_state_apply(struct co_ctx *ctx, const struct co_journal_entry *entr
     return CO_OK;
 }
 
+static void tell_modules(void *arg) {
+    struct co_agent *agent = arg;
+    struct co_consensus_status consensus = {0};
+    agent->consensus.ops->status(agent->consensus.self, &consensus);
+    struct co_slot *const *slots;
+    size_t count = co_registry_slots(agent->registry, &slots);
+    for (size_t i = 0; i < count; i++) {
+        const struct co_module *module = slots[i]->ctx.module;
+        if (slots[i]->is_started && CO_MODULE_HAS(module, leadership))
+            module->leadership(slots[i]->ctx.self, consensus.is_leader);
+    }
+}
+
 void co_state_leadership(struct co_ctx *ctx) {
-    answers_drop_all(ctx->agent->state);
+    struct co_agent *agent = ctx->agent;
+    answers_drop_all(agent->state);
+    co_defer_start(agent->loop, &agent->state->leadership, tell_modules, agent);
 }
 
 /* --- rows and indexes --- */

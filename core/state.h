@@ -43,6 +43,7 @@ struct co_state {
     struct answers *answers;
     struct snapshot *snapshot; /* under way, or NULL */
     struct co_log *log;
+    struct co_defer leadership; /* telling the modules */
 };
 
 void answers_open(struct co_state *);

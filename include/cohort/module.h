@@ -60,6 +60,8 @@ struct co_module {
     /* Finds mistakes in the settings that the schema cannot see, each with its place, and has no effects. Runs before init,
      * on reload and in `cohort validate`; the ctx has settings, log and offers (without `self`) only. May be NULL. */
     void (*check)(struct co_ctx *, const void *config, co_problem *, void *problem_arg);
+    /* This server has become the leader, or has ceased to be. On a turn of its own, while the module is started. May be NULL. */
+    void (*leadership)(void *self, bool is_leader);
 };
 
 /* The descriptor only grows at its end: a module built against an older header of this ABI has a smaller `size`, and what lies

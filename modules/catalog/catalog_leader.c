@@ -3,14 +3,9 @@
  * any of them missing or different. What the agent itself has registered about its node (metadata, addresses) is left alone. */
 #include "catalog_slice.h"
 
-enum { POLL_FIRST_MS = 10, POLL_MS = 250, RECONCILE_MS = 60000 };
+enum { RETRY_MS = 250, RECONCILE_MS = 60000 };
 
-static bool is_leader(struct catalog *catalog) {
-    const struct co_consensus *consensus = co_ctx_consensus(catalog->ctx);
-    struct co_consensus_status status = {0};
-    consensus->ops->status(consensus->self, &status);
-    return status.is_leader;
-}
+static void look(void *arg);
 
 static struct co_map lan_and_wan(const struct co_agent_settings *agent, struct co_arena *arena) {
     static const char *const keys[] = {"lan", "wan"};
@@ -65,7 +60,7 @@ static void registered(void *arg, co_status status, const struct co_error *error
     (void)reply;
     catalog->is_registering = false;
     if (!status) return;
-    catalog->checked_ms = 0; /* try again at the next poll */
+    if (catalog->is_leader) co_timer_start(co_ctx_loop(catalog->ctx), &catalog->timer, RETRY_MS, look, catalog);
     co_log_warn(co_ctx_log(catalog->ctx), "could not register this server in the catalog; trying again", "error=%s",
                 error ? error->text : co_status_text(status));
 }
@@ -101,31 +96,24 @@ static void reconcile(struct catalog *catalog) {
     co_arena_fini(&arena);
 }
 
-static void poll_leadership(void *arg) {
+static void look(void *arg) {
     struct catalog *catalog = arg;
-    struct co_loop *loop = co_ctx_loop(catalog->ctx);
-    bool was_leader = catalog->is_leader;
-    catalog->is_leader = is_leader(catalog);
-    uint64_t now_ms = co_loop_now_ms(loop);
-    bool is_due = catalog->checked_ms == 0 || now_ms - catalog->checked_ms >= RECONCILE_MS;
-    if (catalog->is_leader && (!was_leader || is_due) && !catalog->is_registering) {
-        catalog->checked_ms = now_ms ? now_ms : 1;
-        reconcile(catalog);
-    }
-    co_timer_start(loop, &catalog->timer, catalog->checked_ms ? POLL_MS : POLL_FIRST_MS, poll_leadership, catalog);
+    if (!catalog->is_leader) return;
+    co_timer_start(co_ctx_loop(catalog->ctx), &catalog->timer, RECONCILE_MS, look, catalog);
+    if (!catalog->is_registering) reconcile(catalog);
+}
+
+void catalog_leadership(void *self, bool is_leader) {
+    struct catalog *catalog = self;
+    catalog->is_leader = is_leader;
+    co_timer_stop(&catalog->timer);
+    look(catalog);
 }
 
 co_status catalog_init(struct co_ctx *ctx, void *self, const void *config, struct co_error *error) {
     (void)config;
     (void)error;
     ((struct catalog *)self)->ctx = ctx;
-    return CO_OK;
-}
-
-co_status catalog_start(void *self, struct co_error *error) {
-    struct catalog *catalog = self;
-    (void)error;
-    co_timer_start(co_ctx_loop(catalog->ctx), &catalog->timer, 0, poll_leadership, catalog);
     return CO_OK;
 }
 

@@ -125,6 +125,6 @@ const struct co_module CO_MODULE_SYMBOL(catalog) = {
     .state_size = sizeof(struct catalog),
     .offers = offers,
     .init = catalog_init,
-    .start = catalog_start,
+    .leadership = catalog_leadership,
     .stop = catalog_stop,
 };

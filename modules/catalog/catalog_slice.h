@@ -22,13 +22,12 @@ extern const struct co_method catalog_methods[CATALOG_METHOD_COUNT];
 
 struct catalog {
     struct co_ctx *ctx;
-    struct co_timer timer; /* watches for leadership */
+    struct co_timer timer; /* while leader: the next look */
     bool is_leader, is_registering;
-    uint64_t checked_ms;
 };
 
 co_status catalog_init(struct co_ctx *, void *self, const void *config, struct co_error *);
-co_status catalog_start(void *self, struct co_error *);
+void catalog_leadership(void *self, bool is_leader);
 void catalog_stop(void *self, void (*stopped)(void *arg), void *arg);
 
 co_status catalog_register_prepare(struct co_prepare *, void *request, struct co_error *);

@@ -54,6 +54,8 @@ class Agent:
     def start(self):
         self.spawn()
         eventually("the agent has a leader", self.has_leader)
+        # Until the leader has registered itself, its own changes could be taken for those of a test.
+        eventually("the leader is in the catalog", lambda: self.get("/v1/health/service/consul?passing"))
         return self
 
     def has_leader(self):
