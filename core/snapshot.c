@@ -270,7 +270,7 @@ static co_status read_exact(struct reader *reader, void *out, size_t size, struc
 
 /* Size 0 in reader->raw: the end. */
 static co_status read_frame(struct reader *reader, struct co_error *error) {
-    uint8_t header[FRAME_HEADER];
+    uint8_t header[FRAME_HEADER] = {0};
     co_status status = read_exact(reader, header, sizeof header, error);
     if (status) return status;
     uint32_t raw_size = co_get_u32(header), stored_size = co_get_u32(header + 4);
@@ -319,7 +319,7 @@ static void clear_table(void *arg, const struct co_table *table) {
 
 static co_status restore(struct co_state *state, struct reader *reader, struct co_txn *txn, uint64_t *index,
                          struct co_error *error) {
-    uint8_t header[FILE_HEADER];
+    uint8_t header[FILE_HEADER] = {0};
     co_status status = read_exact(reader, header, sizeof header, error);
     if (status) return status;
     if (memcmp(header, magic, 8) != 0) return corrupt(reader, error, "this is not a snapshot of Cohort");
