@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "cohort/bytes.h"
 #include "core/core.h"
 #include "core/registry.h"
 #include "store_memory/memory_store.h"
