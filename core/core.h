@@ -31,7 +31,7 @@ CO_EXPORT void co_log_close(void);
 /* --- metrics.c --- */
 struct co_metrics;
 CO_EXPORT struct co_metrics *co_metrics_new(struct co_loop *, const char *prefix,
-                                            const char *hostname); /* hostname NULL: left out */
+                                            const char *hostname); /* hostname: in gauges; NULL: left out */
 CO_EXPORT void co_metrics_free(struct co_metrics *);
 
 /* --- agent.c, ctx.c --- */

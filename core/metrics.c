@@ -31,8 +31,8 @@ struct co_metrics {
     struct co_metric *all, **tail;
     struct co_loop *loop;
     struct co_timer turn;
-    char *prefix;
-    int64_t closed_at_ns; /* start of the interval in `closed` */
+    char *prefix, *gauge_prefix; /* Consul's dashboards know the host's name in gauges only */
+    int64_t closed_at_ns;        /* start of the interval in `closed` */
     int64_t opened_at_ns;
 };
 
@@ -51,10 +51,11 @@ struct co_metrics *co_metrics_new(struct co_loop *loop, const char *prefix, cons
     struct co_metrics *metrics = co_calloc(1, sizeof *metrics);
     metrics->tail = &metrics->all;
     metrics->loop = loop;
+    metrics->prefix = co_strdup(prefix);
     struct co_buffer full = {0};
     co_buffer_add_text(&full, prefix);
     if (hostname) co_buffer_printf(&full, ".%s", hostname);
-    metrics->prefix = co_buffer_take(&full);
+    metrics->gauge_prefix = co_buffer_take(&full);
     metrics->opened_at_ns = metrics->closed_at_ns = co_wall_ns();
     co_timer_start(loop, &metrics->turn, INTERVAL_MS, turn_over, metrics);
     return metrics;
@@ -71,6 +72,7 @@ void co_metrics_free(struct co_metrics *metrics) {
         free(metric);
     }
     free(metrics->prefix);
+    free(metrics->gauge_prefix);
     free(metrics);
 }
 
@@ -157,7 +159,7 @@ static void write_kind(struct co_buffer *out, const struct co_metrics *metrics, 
             write_window(out, metric);
             continue;
         }
-        co_buffer_printf(out, "{\"Name\":\"%s.%s\",\"Value\":%.10g,\"Labels\":{", metrics->prefix, metric->name,
+        co_buffer_printf(out, "{\"Name\":\"%s.%s\",\"Value\":%.10g,\"Labels\":{", metrics->gauge_prefix, metric->name,
                          metric->gauge);
         write_labels(out, metric->labels, "\"%s\":\"%s\"");
         co_buffer_add_text(out, "}}");
@@ -183,7 +185,9 @@ void co_metrics_write_json(struct co_ctx *ctx, struct co_buffer *out) {
 
 static void write_prometheus_name(struct co_buffer *out, const struct co_metric *metric) {
     struct co_buffer name = {0};
-    co_buffer_printf(&name, "%s_%s", metric->owner->prefix, metric->name);
+    const struct co_metrics *owner = metric->owner;
+    const char *prefix = metric->kind == CO_METRIC_GAUGE ? owner->gauge_prefix : owner->prefix;
+    co_buffer_printf(&name, "%s_%s", prefix, metric->name);
     for (size_t i = 0; i < name.size; i++) {
         char c = name.data[i];
         bool is_plain =
