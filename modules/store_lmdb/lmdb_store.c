@@ -7,13 +7,15 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "cohort/module.h"
 #include "lmdb_store.h"
 
-#define MAP_SIZE_MIN (1u << 20)
-#define READERS_MAX  1024
+#define MAP_SIZE_MIN    (1u << 20)
+#define READERS_MAX     1024
+#define DISK_FULL_BYTES (1u << 20) /* less room than this counts as none */
 
 CO_SCHEMA(lmdb_settings_schema, struct lmdb_settings, "StoreLMDB",
           CO_FIELD(0, struct lmdb_settings, map_size, "MapSize", 0, .fallback = sizeof(void *) >= 8 ? "16GiB" : "1GiB",
@@ -21,7 +23,14 @@ CO_SCHEMA(lmdb_settings_schema, struct lmdb_settings, "StoreLMDB",
           CO_FIELD(0, struct lmdb_settings, sync, "Sync", 0, .fallback = "journal",
                    .doc = "\"journal\": the journal makes commits durable; \"always\": also sync each commit here."));
 
+/* LMDB reports a write that was cut short as EIO; on a full disk that is what it is. */
+static bool is_disk_full(const struct lmdb_store *store) {
+    struct statvfs info;
+    return fstatvfs(store->dir_fd, &info) == 0 && (uint64_t)info.f_bavail * info.f_frsize < DISK_FULL_BYTES;
+}
+
 co_status lmdb_fail(struct lmdb_store *store, int code, const char *doing, struct co_error *error) {
+    if (code == EIO && is_disk_full(store)) code = ENOSPC;
     switch (code) {
     case MDB_MAP_FULL:
         return co_fail(error, CO_FULL,

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Damaged files, busy ports, hostile input: a clear error or ignored, bounded memory, nobody else delayed."""
-import json, os, pathlib, random, signal, socket, subprocess, threading, time
+import json, os, pathlib, random, shutil, signal, socket, subprocess, threading, time
 from harness import Case, eventually, free_ports, main
 
 
@@ -79,6 +79,26 @@ class DataDir(Case):
         agent.start()
         self.assertIn("db", agent.get("/v1/agent/services"))
         eventually("db still is passing", lambda: agent.get("/v1/health/service/db?passing"))
+
+
+class DiskFull(Case):
+    def test_a_full_disk_is_named_and_reads_go_on(self):
+        place = self.dir / "small"
+        place.mkdir()
+        if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=70m", "tmpfs", str(place)], capture_output=True).returncode:
+            self.skipTest("needs a small file system of its own: cannot mount a tmpfs here")
+        self.addCleanup(shutil.rmtree, self.dir, True)
+        self.addCleanup(subprocess.run, ["umount", "-l", str(place)])  # the last one added runs first
+        agent = self.agent(flags=[f"-data-dir={place}/data"]).start()
+        for i in range(400):
+            status, _, body = agent.request("PUT", f"/v1/kv/k{i}", os.urandom(400_000))
+            if status != 200:
+                break
+        self.assertEqual(status, 500)
+        self.assertIn(b"o space left", body)
+        self.assertEqual(len(agent.request("GET", "/v1/kv/k0?raw&stale")[2]), 400_000)
+        self.assertIn("leadership lost", agent.log())
+        agent.kill()
 
 
 class Listening(Case):
